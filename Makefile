@@ -1,0 +1,39 @@
+# Run `make help` for the list. PYTHON picks the interpreter: PYTHON=python3.13 make serve
+PYTHON ?= python3
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: help environment serve site test check format bench lock
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+environment:
+	@$(PYTHON) tools/environment.py
+
+serve: environment ## the handbook on http://127.0.0.1:8000, rebuilt at each save
+	$(BIN)/mkdocs serve
+
+site: environment ## measure every round, then build into site/, strictly
+	$(BIN)/python -m measured run
+	$(BIN)/mkdocs build --strict
+
+test: environment ## every test
+	$(BIN)/pytest
+
+check: environment ## linters and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/python tools/lint_workflows.py
+
+format: environment ## let the formatter set every file
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: environment ## what the measuring layer costs a build, beside plain markdown-exec
+	$(BIN)/python tools/bench.py
+
+lock: ## resolve requirements.lock anew; needs uv
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" --group site --group test --group check --group build pyproject.toml --output-file requirements.lock

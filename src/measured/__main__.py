@@ -1,0 +1,130 @@
+"""`python -m measured`: run the blocks of a site, show a figure in the terminal."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from measured import fences, pages
+from measured.fences import Site
+from measured.runner import Run
+from measured.schedule import Task, failure_of
+from measured.store import StoreError
+from measured.verdict import Decision, estimate
+
+ROUNDS = 15
+"""Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = argparse.ArgumentParser(prog="python -m measured", description=__doc__)
+    top.add_argument(
+        "--config", type=Path, default=Path("mkdocs.yml"), help="the site's configuration"
+    )
+    commands = top.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run what is missing, up to a number of rounds")
+    run.add_argument(
+        "--rounds", type=int, default=ROUNDS, help=f"rounds of each figure, {ROUNDS} unless told"
+    )
+    run.add_argument(
+        "--only", default="", metavar="PATH", help="pages whose path begins so, as threads/"
+    )
+    show = commands.add_parser("show", help="print what is known of blocks")
+    show.add_argument(
+        "names", nargs="*", metavar="BLOCK", help="ids of blocks; all figures if none is given"
+    )
+    return top
+
+
+def run_blocks(site: Site, rounds: int, only: str) -> int:
+    """Run what is missing; return the number of blocks that failed."""
+    blocks = [block for block in site.blocks() if block.page.startswith(only)]
+    if not blocks:
+        print(f"no page with a block begins with {only!r}", file=sys.stderr)
+        return 1
+    site.schedule.run_missing(blocks, rounds)
+    failures = 0
+    for block in blocks:
+        for task in site.schedule.tasks(block):
+            runs = site.schedule.known(task)
+            if failure := failure_of(block, runs[-1]):
+                failures += 1
+                print(f"{block} {failure}\n{pages.last_lines(runs[-1].errors)}", file=sys.stderr)
+    return failures
+
+
+def show_blocks(site: Site, names: list[str]) -> int:
+    """Print what is known of blocks; return the number of names that no block has."""
+    console = Console()
+    blocks = list(site.blocks())
+    unknown = set(names) - {block.name for block in blocks}
+    for name in sorted(unknown):
+        print(f"no block {name!r}", file=sys.stderr)
+    for block in blocks:
+        if block.name in names or (not names and block.timing):
+            for task in site.schedule.tasks(block):
+                show_task(console, task, site.schedule.known(task), site)
+    return len(unknown)
+
+
+def show_task(console: Console, task: Task, runs: list[Run], site: Site) -> None:
+    """Print one block on one interpreter."""
+    console.rule(f"{task.block.name} · {task.interpreter.name}")
+    if not runs:
+        console.print("not measured yet")
+        return
+    if runs[-1].output:
+        console.print(runs[-1].output.rstrip(), markup=False, highlight=False)
+    for record in runs[-1].records:
+        if record["kind"] == "comparison":
+            show_comparison(console, task, runs, record["title"], site)
+
+
+def show_comparison(console: Console, task: Task, runs: list[Run], title: str, site: Site) -> None:
+    """Print the table and the verdicts of one comparison."""
+    rounds = pages.arms_of(runs, title)
+    baseline = next(iter(rounds[0]))
+    table = Table(
+        "arm", "time of a call", f"{baseline} / arm", title=f"{title} ({len(rounds)} pairs)"
+    )
+    for arm in rounds[0]:
+        time = pages.interval(estimate([arms[arm] for arms in rounds]))
+        table.add_row(
+            arm, time, pages.number(estimate([arms[baseline] / arms[arm] for arms in rounds]))
+        )
+    console.print(table)
+    colours = {Decision.HOLDS: "green", Decision.FAILS: "red", Decision.OPEN: "yellow"}
+    for judged in pages.judge_claims(runs, title, task.interpreter, site.schedule.machine):
+        decision, reason = judged.verdict.decision, judged.verdict.reason
+        console.print(
+            f"{decision.value}{': ' * bool(reason)}{reason}", style=colours[decision], end="  "
+        )
+        console.print(judged.claim.text, markup=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    asked = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mkdocs").setLevel(logging.INFO)
+    try:
+        site = fences.load_site(asked.config)
+        if asked.command == "run":
+            failures = run_blocks(site, asked.rounds, asked.only)
+        else:
+            failures = show_blocks(site, asked.names)
+    except (StoreError, fences.FenceError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; what was measured is kept", file=sys.stderr)
+        return 130
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""What a fence on a page asks for, and of what its result depends."""
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from measured.machine import Interpreter, Machine
+
+__all__ = ["Block", "key_of", "local_modules"]
+
+MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of code on a page.
+
+    Attributes:
+        page: The page's path below the documentation's folder.
+        line: The line of the fence, from 1; 0 if the page does not show it (generated text).
+        name: The fence's `id`, or its place on the page.
+        source: The script.
+        timing: Whether it measures.
+        fails: The failure that it is meant to end with, or an empty string.
+        timeout_s: Seconds after which it is ended.
+        everywhere: Whether it runs on every interpreter found.
+    """
+
+    page: str
+    line: int
+    name: str
+    source: str
+    timing: bool = False
+    fails: str = ""
+    timeout_s: float = 60.0
+    everywhere: bool = False
+
+    def __str__(self) -> str:
+        """Name the block as a message does."""
+        return f"{self.page}:{self.line} block '{self.name}'"
+
+
+def key_of(
+    block: Block, interpreter: Interpreter, machine: Machine, lock: str, paths: Sequence[Path]
+) -> str:
+    """Name a result by all that it depends on.
+
+    Args:
+        block: What is run.
+        interpreter: What runs it.
+        machine: Where.
+        lock: The text of the lock file: the versions of what is installed.
+        paths: Folders from which the block imports.
+
+    Returns:
+        A digest that changes when one of them does, or a local module that the block imports.
+    """
+    modules = {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in local_modules(block.source, paths).items()
+    }
+    facts = {
+        "source": block.source,
+        "timing": block.timing,
+        "fails": block.fails,
+        "modules": modules,
+        "interpreter": [interpreter.name, interpreter.build],
+        "machine": asdict(machine),
+        "lock": lock,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def local_modules(source: str, paths: Sequence[Path]) -> dict[str, Path]:
+    """Find the local modules that a script imports, and those that they import.
+
+    A dotted name in a string counts as well: it may go to `python -m`. An import by a name that
+    is put together at run time is not seen.
+
+    Args:
+        source: The script.
+        paths: Folders in which local modules are looked for.
+
+    Returns:
+        Each module's file by its name.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(names_in(source, package=""))
+    while waiting:
+        name = waiting.pop()
+        path = find_module(name, paths)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += names_in_file(path, package, path.stat().st_mtime_ns)
+    return found
+
+
+@cache
+def names_in_file(path: Path, package: str, changed: int) -> tuple[str, ...]:  # noqa: ARG001 - part of the key
+    """List the module names in a file, read again when it changed."""
+    return tuple(names_in(path.read_text(encoding="utf-8"), package))
+
+
+def names_in(source: str, package: str) -> Iterator[str]:
+    """Yield every name in a source that may be that of a module."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *([base] if base else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and MODULE_NAME.fullmatch(str(node.value)):
+            yield str(node.value)
+
+
+def find_module(name: str, paths: Sequence[Path]) -> Path | None:
+    """Find a module's file below the given folders, without importing anything."""
+    parts = name.split(".")
+    for folder in paths:
+        base = folder.joinpath(*parts)
+        for path in (base / "__init__.py", base.with_name(base.name + ".py")):
+            if path.is_file():
+                return path
+    return None

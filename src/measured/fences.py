@@ -1,0 +1,531 @@
+"""The Markdown extension: python fences of a page go to the runner, results come back as HTML.
+
+List `measured.fences` under `markdown_extensions`, beside the plugin markdown-exec, whose
+formatter for Python it replaces. MkDocs, ProperDocs and Zensical load it alike. This is the one
+file that knows Markdown and markdown-exec.
+"""
+
+import difflib
+import logging
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import markdown_exec
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
+from measured import interpreters, pages
+from measured.blocks import Block
+from measured.machine import load_average
+from measured.schedule import Schedule, failure_of
+from measured.store import Store, StoreError
+from measured.verdict import Decision
+
+__all__ = ["FencesExtension", "Site", "load_site", "makeExtension"]
+
+log = logging.getLogger("mkdocs.plugins.measured")
+
+LANGUAGES = ("python", "py")
+OWN_OPTIONS = ("timing", "timeout", "fails", "pythons")
+HIGHLIGHT_OPTIONS = ("title", "linenums", "hl_lines", "title_mode")
+EXEC_OPTIONS = ("exec", "id", "idprefix", "html", "source", "result", "updatetoc", "tabs")
+KNOWN_OPTIONS = OWN_OPTIONS + EXEC_OPTIONS + HIGHLIGHT_OPTIONS
+REFUSED_OPTIONS = {
+    "session": "each block is a script of its own, and nothing leaks from one to the next",
+    "workdir": "each block runs in an empty folder of its own",
+    "width": "each block sees 88 columns",
+    "returncode": 'write fails="exit 3" for a block that is meant to end with exit code 3',
+}
+CONVERTED_SOURCES = ("block", "material-block", "console", "tabbed-left", "tabbed-right")
+SOURCES = ("above", "below", "folded", "none", *CONVERTED_SOURCES)
+VIEW = re.compile(r"^\[\[measured (?P<view>build|figure)(?: (?P<name>[\w-]+))?\]\]$")
+
+
+class FenceError(Exception):
+    """A fence asks for something that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A python fence as the page has it.
+
+    Attributes:
+        options: Its options.
+        source: The code.
+    """
+
+    options: Mapping[str, str]
+    source: str
+
+    @property
+    def executed(self) -> bool:
+        """Whether the fence is to be run."""
+        return is_on(self.options.get("exec", "off"))
+
+
+def is_on(value: str) -> bool:
+    """Read a switch as markdown-exec does."""
+    return value.lower() not in {"", "no", "off", "false", "0"}
+
+
+@lru_cache(maxsize=1024)
+def fences_in(text: str) -> tuple[Fence, ...]:
+    """List the python fences of a text, with the parser that the page is rendered with."""
+    found = []
+
+    def accept(_language: str, inputs: dict[str, str], options: dict[str, Any], *_: object) -> bool:
+        options.update(inputs)
+        return True
+
+    def take(
+        source: str, _language: str, _class: str, options: dict[str, Any], *_: object, **__: object
+    ) -> str:
+        found.append(Fence(options, source))
+        return ""
+
+    custom = [
+        {"name": name, "class": name, "validator": accept, "format": take} for name in LANGUAGES
+    ]
+    md = Markdown(
+        extensions=["pymdownx.superfences"],
+        extension_configs={"pymdownx.superfences": {"custom_fences": custom}},
+    )
+    md.preprocessors["fenced_code_block"].run(text.split("\n"))
+    return tuple(found)
+
+
+def check_options(options: Mapping[str, str]) -> None:
+    """Refuse an option that no fence has.
+
+    Raises:
+        FenceError: If an option is unknown or not to be had, or its value is.
+    """
+    for name, value in options.items():
+        if name in REFUSED_OPTIONS:
+            raise FenceError(f"option {name!r} is not to be had: {REFUSED_OPTIONS[name]}")
+        if name not in KNOWN_OPTIONS and not name.startswith("data-"):
+            raise FenceError(f"unknown option {name!r}{nearest(name, KNOWN_OPTIONS)}")
+        allowed = {"source": SOURCES, "pythons": ("all",)}.get(name)
+        if allowed and value not in allowed:
+            raise FenceError(f"unknown {name} {value!r}{nearest(value, allowed)}")
+    try:
+        positive = float(options.get("timeout", "60")) > 0
+    except ValueError:
+        positive = False
+    if not positive:
+        raise FenceError(f"timeout must be a number of seconds above 0, got {options['timeout']!r}")
+    if is_on(options.get("timing", "off")) and "pythons" in options:
+        raise FenceError(
+            "a fence that measures runs on one interpreter: timing and pythons exclude each other"
+        )
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Name the known word that was probably meant."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def block_of(fence: Fence, page: str, line: int, name: str) -> Block:
+    """Make a block of a fence whose options were checked."""
+    options = fence.options
+    return Block(
+        page=page,
+        line=line,
+        name=options.get("id") or name,
+        source=fence.source,
+        timing=is_on(options.get("timing", "off")),
+        fails=options.get("fails", ""),
+        timeout_s=float(options.get("timeout", "60")),
+        everywhere="pythons" in options,
+    )
+
+
+def line_of(fence: Fence, text: str) -> int:
+    """Find a fence's line in the file of its page; 0 if it does not stand there."""
+    name = fence.options.get("id")
+    pattern = (
+        rf"^[ \t>]*(`{{3,}}|~{{3,}}).*\bid=([\"']?){re.escape(name)}\2(?=[\s}}]|$)"
+        if name
+        else r"^[ \t>]*" + re.escape(fence.source.partition("\n")[0])
+    )
+    match = re.search(pattern, text, re.MULTILINE)
+    return text.count("\n", 0, match.start()) + (1 if name else 0) if match else 0
+
+
+@dataclass
+class Site:
+    """The pages of one build, and what their blocks gave.
+
+    Attributes:
+        docs: The folder of the pages.
+        schedule: Runs what is missing.
+        snippets: Configuration of pymdownx.snippets, if the site uses it.
+        settings: The extension's configuration.
+        passed: Whether the first pass over all pages was made.
+        told: What was logged once and need not be again.
+    """
+
+    docs: Path
+    schedule: Schedule
+    snippets: dict[str, Any] | None
+    settings: Mapping[str, Any]
+    passed: bool = False
+    told: set[str] = field(default_factory=set)
+
+    def blocks_of(self, text: str, page: str) -> Iterator[Block]:
+        """Yield the blocks of a page's text whose options are right."""
+        path = self.docs / page
+        on_disk = path.read_text(encoding="utf-8") if path.is_file() else text
+        for place, fence in enumerate(fences_in(text), start=1):
+            try:
+                check_options(fence.options)
+            except FenceError:
+                continue
+            if fence.executed:
+                yield block_of(fence, page, line_of(fence, on_disk), f"block-{place}")
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks of every page, in the order of the pages' paths."""
+        for path in sorted(self.docs.rglob("*.md")):
+            text = path.read_text(encoding="utf-8")
+            if "exec=" not in text:
+                continue
+            if self.snippets is not None and "--8<--" in text:
+                configs = {"pymdownx.snippets": self.snippets}
+                md = Markdown(extensions=["pymdownx.snippets"], extension_configs=configs)
+                text = "\n".join(md.preprocessors["snippet"].run(text.split("\n")))
+            yield from self.blocks_of(text, path.relative_to(self.docs).as_posix())
+
+    def ensure(self, block: Block) -> None:
+        """Run what is missing: at the first thing missing all that is, then this block alone.
+
+        Raises:
+            StoreError: If the store cannot be written.
+        """
+        if all(self.schedule.known(task) for task in self.schedule.tasks(block)):
+            return
+        if not self.passed:
+            self.passed = True
+            self.schedule.run_missing(self.blocks())
+        self.schedule.run_missing([block])
+
+    def tell(self, message: str) -> None:
+        """Log an error once: `mkdocs --strict` counts it, `--quiet` shows it."""
+        if message not in self.told:
+            self.told.add(message)
+            log.error(message)
+
+    def render(self, block: Block, md: Markdown, options: Mapping[str, Any]) -> str:
+        """Return what stands on the page for a block's result."""
+        try:
+            self.ensure(block)
+        except StoreError as error:
+            self.tell(str(error))
+            return pages.message_notice("This block was not run", str(error))
+        parts = []
+        for task in self.schedule.tasks(block):
+            runs = self.schedule.known(task)
+            if block.everywhere:
+                parts.append(f'<p class="measured-python">{escape(task.interpreter.name)}</p>')
+            failure = failure_of(block, runs[-1])
+            if failure:
+                self.tell(f"{block} {failure}\n{pages.last_lines(runs[-1].errors)}".rstrip())
+                parts.append(pages.failure_notice(block, runs[-1], failure))
+            elif block.fails:
+                parts.append(pages.lesson(runs[-1]))
+            else:
+                parts.append(
+                    pages.result_of(
+                        block, runs, task.interpreter, self.schedule.machine, shower(md, options)
+                    )
+                )
+                self.check_claims(block)
+        return "".join(parts)
+
+    def check_claims(self, block: Block) -> None:
+        """Log every claim of a block that does not hold."""
+        for task in self.schedule.tasks(block):
+            runs = self.schedule.known(task)
+            for record in runs[-1].records:
+                if record["kind"] != "comparison":
+                    continue
+                for judged in pages.judge_claims(
+                    runs, record["title"], task.interpreter, self.schedule.machine
+                ):
+                    if judged.verdict.decision is Decision.FAILS:
+                        self.tell(f"{block} claims what does not hold here: {judged.claim.text}")
+
+    def view(self, line: str, md: Markdown) -> str:
+        """Return what stands for `[[measured build]]` or `[[measured figure NAME]]`.
+
+        Raises:
+            FenceError: If the line is neither, or there is no block of that name.
+        """
+        match = VIEW.match(line)
+        if not match:
+            raise FenceError(f"{line} is neither [[measured build]] nor [[measured figure NAME]]")
+        blocks, name = list(self.blocks()), match["name"]
+        if match["view"] == "figure":
+            chosen = [block for block in blocks if block.name == name]
+            if not chosen:
+                raise FenceError(
+                    f"no block {name!r}{nearest(name or '', [block.name for block in blocks])}"
+                )
+            return self.render(chosen[0], md, {})
+        for block in blocks:
+            self.ensure(block)
+        rows = [
+            (task.block, task.interpreter, self.schedule.known(task))
+            for block in blocks
+            for task in self.schedule.tasks(block)
+        ]
+        facts = pages.build_facts(
+            self.schedule.machine,
+            interpreters.own_interpreter(),
+            load_average(),
+            datetime.now(UTC),
+            commit_of(self.docs),
+        )
+        return facts + pages.build_table(rows)
+
+
+def commit_of(folder: Path) -> str:
+    """Name the commit that a folder is checked out at; an empty string if it is not."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(folder), "rev-parse", "--short=12", "HEAD"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - git, of PATH
+    return answer.stdout.strip()
+
+
+def shower(md: Markdown, options: Mapping[str, Any]) -> Callable[[str], str]:
+    """Choose how printed text is shown: as it is, as HTML, as Markdown, or highlighted."""
+    result = options.get("result", "")
+    if options.get("html"):
+        return str
+    if result in {"markdown", "md"}:
+        prefix = options.get("id_prefix") or f"{options['id']}-"
+        convert = markdown_exec.MarkdownConverter(md, update_toc=options["update_toc"]).convert
+        return lambda text: convert(text, id_prefix=prefix) if text.strip() else ""
+    if result and result != "text":
+        return lambda text: highlight(md, text, result, {}) if text.strip() else ""
+    return pages.output_of
+
+
+def highlight(md: Markdown, source: str, language: str, options: Mapping[str, str]) -> str:
+    """Highlight code as the page's own fences are."""
+    kept = {name: value for name, value in options.items() if name in HIGHLIGHT_OPTIONS}
+    fenced = md.preprocessors["fenced_code_block"]
+    html: str = fenced.highlight(  # type: ignore[attr-defined]
+        src=source, language=language, options=kept, md=md, classes=None, id_value="", attrs={}
+    )
+    return html
+
+
+def load_site(config_file: Path) -> Site:
+    """Open the site that a mkdocs.yml describes, as the command line does.
+
+    Raises:
+        FenceError: If the extension is not listed there.
+    """
+    from mkdocs.config import load_config  # noqa: PLC0415 - a build by Zensical does without
+
+    config = load_config(config_file=str(config_file))
+    if "measured.fences" not in config.markdown_extensions:
+        raise FenceError(f"{config_file.name} does not list measured.fences")
+    settings = FencesExtension(**config.mdx_configs.get("measured.fences", {})).getConfigs()
+    return open_site(config, settings)
+
+
+def open_site(config: Any, settings: Mapping[str, Any]) -> Site:
+    """Open the site of a configuration of MkDocs or Zensical."""
+    folder = Path(config.get("config_file_path") or "mkdocs.yml").resolve().parent
+    lock = folder / settings["lock"]
+    schedule = Schedule(
+        store=Store(folder / settings["store"]),
+        paths=[folder / path for path in settings["paths"]],
+        lock_text=lock.read_text(encoding="utf-8") if lock.is_file() else "",
+    )
+    extensions = [getattr(one, "name", one) for one in config["markdown_extensions"]]
+    configs = config.get("mdx_configs") or {}
+    snippets = configs.get("pymdownx.snippets", {}) if "pymdownx.snippets" in extensions else None
+    return Site(folder / config["docs_dir"], schedule, snippets, settings)
+
+
+class Current:
+    """The site of the build that is going on: a new configuration is a new build."""
+
+    config: Any = None
+    site: Site | None = None
+
+    @classmethod
+    def site_of(cls, config: Any, settings: Mapping[str, Any]) -> Site:
+        """Return the site of a configuration, opened once."""
+        if cls.site is None or cls.config is not config:
+            cls.config, cls.site = config, open_site(config, settings)
+        return cls.site
+
+
+class PageFences(Preprocessor):
+    """Knows which page is rendered and which blocks it has; runs before fences are replaced.
+
+    Attributes:
+        settings: The extension's configuration.
+    """
+
+    def __init__(self, md: Markdown, settings: Mapping[str, Any]) -> None:
+        """Wait for a page."""
+        super().__init__(md)
+        self.settings = settings
+        self.text = ""
+
+    def place(self) -> tuple[str, Any]:
+        """Return the page's path and the site's configuration, of MkDocs or of Zensical."""
+        if "relpath" in self.md.treeprocessors:
+            mkdocs: Any = self.md.treeprocessors["relpath"]
+            return mkdocs.file.src_uri, mkdocs.config
+        if "rendering_context" in self.md.preprocessors:
+            zensical: Any = self.md.preprocessors["rendering_context"]
+            return zensical.page.path, zensical.config
+        return "", {"docs_dir": "docs", "markdown_extensions": []}
+
+    def site(self) -> Site:
+        """Return the site of this build."""
+        return Current.site_of(self.place()[1], self.settings)
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Look at the page's fences, and log those that ask for what cannot be."""
+        if hasattr(self.md, "_original_md"):
+            return lines  # a piece of a page
+        self.text = "\n".join(lines)
+        for fence in fences_in(self.text) if "```py" in self.text or "~~~py" in self.text else ():
+            try:
+                check_options(fence.options)
+            except FenceError as error:
+                self.refuse(fence, error)
+        return lines
+
+    def refuse(self, fence: Fence, error: FenceError) -> None:
+        """Log a fence that cannot be followed."""
+        page, site = self.place()[0], self.site()
+        path = site.docs / page
+        line = line_of(fence, path.read_text(encoding="utf-8") if path.is_file() else self.text)
+        site.tell(f"{page}:{line} block '{fence.options.get('id', '')}' {error}")
+
+
+class PageViews(Preprocessor):
+    """Replaces `[[measured ...]]` lines; runs after fences are replaced, so not inside them."""
+
+    def __init__(self, md: Markdown, fences: PageFences) -> None:
+        """Share what is known of the page."""
+        super().__init__(md)
+        self.fences = fences
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Put what a view shows in its place."""
+        return [self.replace(line) if line.startswith("[[measured ") else line for line in lines]
+
+    def replace(self, line: str) -> str:
+        """Make HTML of one line."""
+        site = self.fences.site()
+        try:
+            html = site.view(line, self.md)
+        except (FenceError, StoreError) as error:
+            site.tell(f"{self.fences.place()[0]} {error}")
+            html = pages.message_notice("Nothing to show here", str(error))
+        return self.md.htmlStash.store(html)
+
+
+def format_block(*, code: str, md: Markdown, source: str = "", **options: Any) -> str:
+    """Stand in for markdown-exec's formatter of Python: run the block, or reuse what it gave."""
+    page = getattr(md, "_original_md", md)
+    known = page.preprocessors["measured"]
+    assert isinstance(known, PageFences)  # noqa: S101 - registered under this name
+    site = known.site()
+    extra: dict[str, str] = options["extra"]
+    usual = "folded" if is_on(extra.get("timing", "off")) else site.settings["source"]
+    given = {**extra, "source": source or usual}
+    given |= {name: str(options[name]) for name in ("id", "session", "workdir") if options[name]}
+    fence = Fence(given, code)
+    try:
+        check_options(given)
+    except FenceError as error:  # logged when the page was read
+        notice = pages.message_notice("This fence cannot be followed", str(error))
+        return highlight(md, code, "python", given) + notice
+    path = known.place()[0]
+    block = next(
+        (
+            one
+            for one in site.blocks_of(known.text, path)
+            if one.source == code and options["id"] in {"", one.name}
+        ),
+        block_of(fence, path, 0, "block"),  # not on the page: another block wrote it
+    )
+    options["result"] = options["result"] or site.settings["result"]
+    return compose(md, fence, site.render(block, md, options), options["tabs"])
+
+
+def compose(md: Markdown, fence: Fence, result: str, tabs: tuple[str, str]) -> str:
+    """Put the source and its result together."""
+    location = fence.options["source"]
+    if location == "none":
+        return result
+    if location in CONVERTED_SOURCES:
+        placeholder = '<div class="measured-result-here"></div>'
+        shown = {name: fence.options[name] for name in HIGHLIGHT_OPTIONS if name in fence.options}
+        text = markdown_exec.add_source(
+            source=fence.source,
+            location=location,
+            output=placeholder,
+            language="python",
+            tabs=tabs,
+            **shown,
+        )
+        converter = markdown_exec.MarkdownConverter(md)
+        converted: str = converter.convert(text, stash={placeholder: result})
+        return converted
+    source = highlight(md, fence.source, "python", fence.options)
+    if location == "folded":
+        summary = "<summary>The block</summary>"
+        return f'{result}<details class="measured-source">{summary}{source}</details>'
+    if location == "below":
+        return f'<div class="measured-block">{result}{source}</div>'
+    return f'<div class="measured-block">{source}<div class="result">{result}</div></div>'
+
+
+class FencesExtension(Extension):
+    """Replaces markdown-exec's way of running Python."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Read the configuration."""
+        self.config = {
+            "paths": [["src"], "folders from which blocks import, beside the configuration file"],
+            "store": [".measured", "folder of the results"],
+            "lock": ["requirements.lock", "file that names what is installed"],
+            "source": ["above", "where the code of an ordinary block stands"],
+            "result": ["text", "how printed text is shown"],
+        }
+        super().__init__(**kwargs)
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Markdown's name
+        """Register with one Markdown instance."""
+        for language in LANGUAGES:
+            markdown_exec.formatters[language] = format_block
+        fences = PageFences(md, self.getConfigs())
+        md.preprocessors.register(fences, "measured", 26)  # after snippets (32), before fences (25)
+        md.preprocessors.register(PageViews(md, fences), "measured-views", 24)
+
+
+def makeExtension(**kwargs: Any) -> FencesExtension:  # noqa: N802 - Markdown's name
+    """Make the extension, as Markdown asks for it."""
+    return FencesExtension(**kwargs)

@@ -1,0 +1,315 @@
+"""Write what a reader sees of a result: output, figures, verdicts, plates, notices."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from measured import pictures
+from measured.blocks import Block
+from measured.machine import Interpreter, Machine
+from measured.pictures import Bar, Span
+from measured.runner import Run
+from measured.schedule import failure_of
+from measured.verdict import Claim, Decision, Estimate, Verdict, decide, estimate
+
+__all__ = [
+    "Judged",
+    "build_facts",
+    "build_table",
+    "failure_notice",
+    "judge_claims",
+    "lesson",
+    "message_notice",
+    "output_of",
+    "result_of",
+    "seconds",
+]
+
+SHOWN_LINES = 12
+SIGNS = {Decision.HOLDS: "✓", Decision.FAILS: "✗", Decision.OPEN: "?"}
+CLASSES = {Decision.HOLDS: "holds", Decision.FAILS: "fails", Decision.OPEN: "open"}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim with what this build found.
+
+    Attributes:
+        claim: The claim.
+        ratio: The estimate of its ratio.
+        verdict: What follows.
+    """
+
+    claim: Claim
+    ratio: Estimate
+    verdict: Verdict
+
+
+def seconds(value: float) -> str:
+    """Write a duration with three digits and the unit that suits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return (
+                f"{value / size:.3g} {unit}"
+                if value < 1000 * size
+                else f"{value / size:.0f} {unit}"
+            )
+    return f"{value / 1e-9:.3g} ns"
+
+
+def number(ratio: Estimate) -> str:
+    """Write a ratio as precisely as its interval allows, and the interval."""
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.median:.2g} (no interval yet)"
+    width = ratio.high - ratio.low
+    digits = min(3, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 3
+    return f"{ratio.median:.{digits}f} ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
+
+
+def arms_of(runs: Sequence[Run], title: str) -> list[dict[str, float]]:
+    """List for each round the seconds of each arm of a comparison."""
+    return [
+        {name: arm["wall_s"] for name, arm in record["arms"].items()}
+        for run in runs
+        for record in run.records
+        if record["kind"] == "comparison" and record["title"] == title
+    ]
+
+
+def judge_claims(
+    runs: Sequence[Run], title: str, interpreter: Interpreter, machine: Machine
+) -> list[Judged]:
+    """Decide every claim that a block makes on a comparison.
+
+    Raises:
+        ValueError: If a claim needs something that is not known.
+    """
+    rounds, judged = arms_of(runs, title), []
+    for record in runs[-1].records:
+        if record["kind"] == "claim" and record["of"] == title:
+            over, under = record["ratio"]
+            bounds = record["at_least"], record["at_most"]
+            claim = Claim(record["text"], over, under, *bounds, tuple(record["needs"]))
+            ratio = estimate([arms[over] / arms[under] for arms in rounds])
+            judged.append(Judged(claim, ratio, decide(claim, ratio, interpreter, machine)))
+    return judged
+
+
+def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table; the first cell of a row is its heading."""
+    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in heads)
+    body = "".join(
+        f"<tr><th scope=row>{escape(first)}</th>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+        + "</tr>"
+        for first, *rest in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def output_of(text: str) -> str:
+    """Show what a block printed."""
+    if not text.strip():
+        return ""
+    return f'<pre class="measured-output"><code>{escape(text.rstrip())}</code></pre>'
+
+
+def result_of(
+    block: Block,
+    runs: Sequence[Run],
+    interpreter: Interpreter,
+    machine: Machine,
+    show: Callable[[str], str] = output_of,
+) -> str:
+    """Show a result: printed text and figures, in the order in which the block gave them.
+
+    Args:
+        block: The block.
+        runs: Its rounds.
+        interpreter: What ran it.
+        machine: Where.
+        show: Makes HTML of printed text.
+
+    Returns:
+        HTML.
+
+    Raises:
+        ValueError: If a claim needs something that is not known.
+    """
+    last = runs[-1]
+    parts, shown, figures = [], 0, 0
+    for record in last.records:
+        if record["kind"] == "claim":
+            continue
+        printed = len(last.output) if record["printed"] is None else record["printed"]
+        parts.append(show(last.output[shown:printed]))
+        shown = max(shown, printed)
+        figures += 1
+        name = f"{block.name}-{figures}" if figures > 1 else block.name
+        paired = record["kind"] == "comparison"
+        if paired:
+            judged = judge_claims(runs, record["title"], interpreter, machine)
+            body = bars_of(name, record["title"], arms_of(runs, record["title"]), judged)
+        else:
+            body = lanes_of(name, record["title"], [Span(*span) for span in record["spans"]])
+        plate = plate_of(runs, interpreter, machine, paired=paired)
+        parts.append(f'<figure class="measured" id="{escape(name)}">{body}{plate}</figure>')
+    parts.append(show(last.output[shown:]))
+    return "".join(parts)
+
+
+def bars_of(
+    name: str, title: str, rounds: Sequence[dict[str, float]], judged: Iterable[Judged]
+) -> str:
+    """Draw a comparison, with its table and the verdicts on its claims."""
+    baseline, *others = rounds[0]
+    times = {arm: estimate([arms[arm] for arms in rounds]) for arm in rounds[0]}
+    rows = [
+        Bar(words(arm), seconds(time.median), time.median, time.low, time.high)
+        for arm, time in times.items()
+    ]
+    ratios = {arm: estimate([arms[baseline] / arms[arm] for arms in rounds]) for arm in others}
+    table = table_of(
+        ("arm", "time of a call", f"{words(baseline)} takes so many times as long"),
+        [
+            (words(arm), interval(times[arm]), number(ratios[arm]) if arm in ratios else "baseline")
+            for arm in times
+        ],
+    )
+    return (
+        f"<figcaption>{escape(title)}</figcaption>{pictures.bars(name, title, rows)}{table}"
+        f"{''.join(map(verdict_of, judged))}"
+    )
+
+
+def words(arm: str) -> str:
+    """Write the name of an arm as a reader does."""
+    return arm.replace("_", " ")
+
+
+def interval(time: Estimate) -> str:
+    """Write a duration with its interval."""
+    if time.low is None or time.high is None:
+        return seconds(time.median)
+    return f"{seconds(time.median)} ({seconds(time.low)} to {seconds(time.high)})"
+
+
+def verdict_of(judged: Judged) -> str:
+    """Say in words and by a sign what this build found of a claim."""
+    claim, verdict = judged.claim, judged.verdict
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    ratio = f"{words(claim.over)} / {words(claim.under)}"
+    figure = f"{ratio} is {number(judged.ratio)}, {claim.bound} claimed"
+    return (
+        f'<p class="measured-verdict measured-{CLASSES[verdict.decision]}">'
+        f'<span class="measured-sign" aria-hidden="true">{SIGNS[verdict.decision]}</span> '
+        f"<span><strong>{verdict.decision.value.capitalize()}{escape(reason)}.</strong> "
+        f"{escape(claim.text)} <small>({escape(figure)})</small></span></p>"
+    )
+
+
+def lanes_of(name: str, title: str, spans: Sequence[Span]) -> str:
+    """Draw a timeline, with its legend and its table."""
+    labels = list(dict.fromkeys(span.label for span in spans))
+    instants = {span.label for span in spans if span.start == span.end}
+    classes = {
+        label: "mark" if label in instants else pictures.label_class(label, labels)
+        for label in labels
+    }
+    legend = "".join(
+        f'<li><span class="measured-key measured-{classes[label]}"></span>{escape(label)}</li>'
+        for label in labels
+    )
+    table = table_of(
+        ("lane", "what", "from", "to"),
+        [(span.lane, span.label, seconds(span.start), seconds(span.end)) for span in spans],
+    )
+    whole = max((span.end for span in spans), default=0.0)
+    return (
+        f"<figcaption>{escape(title)}</figcaption>"
+        f"{pictures.lanes(name, title, spans, seconds(whole))}"
+        f'<ul class="measured-legend">{legend}</ul>'
+        f"<details><summary>As a table</summary>{table}</details>"
+    )
+
+
+def plate_of(
+    runs: Sequence[Run], interpreter: Interpreter, machine: Machine, *, paired: bool
+) -> str:
+    """Say in one line where, on what and when a figure was measured."""
+    facts = [interpreter.name, machine.processor, f"{machine.cores} cores", machine.system]
+    if paired:
+        facts.append("1 pair" if len(runs) == 1 else f"{len(runs)} pairs")
+    facts.append(runs[-1].started[:10])
+    return f'<p class="measured-plate">{escape(" · ".join(facts))}</p>'
+
+
+def last_lines(text: str) -> str:
+    """Keep the end of a long text."""
+    lines = text.rstrip().splitlines()
+    return "\n".join(["...", *lines[-SHOWN_LINES:]] if len(lines) > SHOWN_LINES else lines)
+
+
+def lesson(run: Run) -> str:
+    """Show a failure that the page is about: what was printed, then how it ended."""
+    end = run.errors.rstrip()
+    if run.failure_name in {"timeout", "flood", "threads", "processes", "bytes"} or not end:
+        end = f"{end}\n(the block {run.failure})".lstrip()
+    return (
+        output_of(run.output)
+        + f'<pre class="measured-output measured-lesson"><code>{escape(end)}</code></pre>'
+    )
+
+
+def failure_notice(block: Block, run: Run, failure: str) -> str:
+    """Show a block that failed against its author's will: what it printed, and how it ended."""
+    return message_notice(
+        f"Block '{block.name}' {failure}", last_lines(run.errors), output_of(run.output)
+    )
+
+
+def message_notice(title: str, text: str, before: str = "") -> str:
+    """Show that something on this page is not as it should be."""
+    details = f"<pre><code>{escape(text)}</code></pre>" if text else ""
+    return (
+        f'{before}<div class="admonition failure measured-failure">'
+        f'<p class="admonition-title">{escape(title)}</p>{details}</div>'
+    )
+
+
+def build_facts(
+    machine: Machine, interpreter: Interpreter, load: float | None, now: datetime, commit: str
+) -> str:
+    """Say where, on what and when this build was made."""
+    facts = {
+        "Processor": f"{machine.processor}, {machine.cores} cores usable",
+        "System": machine.system,
+        "Interpreter": f"{interpreter.name}, {'with' if interpreter.gil else 'without'} the GIL",
+        "Load average": "not told" if load is None else f"{load:.1f}",
+        "Date": f"{now:%Y-%m-%d %H:%M} UTC",
+        "Commit": commit or "not under version control",
+    }
+    return table_of(("", "this build"), facts.items())
+
+
+def build_table(rows: Iterable[tuple[Block, Interpreter, Sequence[Run]]]) -> str:
+    """List every block with its time, memory and date."""
+    cells = []
+    for block, interpreter, runs in rows:
+        last = runs[-1]
+        cells.append(
+            (
+                block.name,
+                block.page,
+                interpreter.name,
+                str(len(runs)),
+                seconds(last.wall_s),
+                f"{last.peak_kib / 1024:.0f} MiB" if last.peak_kib else "not told",
+                last.started.replace("T", " ")[:16],
+                failure_of(block, last) or "as it should",
+            )
+        )
+    heads = ("block", "page", "interpreter", "runs", "time of a run", "memory", "last run, UTC")
+    return table_of((*heads, "ended"), cells)

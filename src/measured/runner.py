@@ -1,0 +1,340 @@
+"""Run one block as a script, in a fresh interpreter, and end all that it started.
+
+The block has a folder and a process group of its own. Its output is taken at the file
+descriptor, so prints of threads, children and C code are in it, in order.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from measured.machine import Interpreter, load_average
+
+__all__ = ["MOST_BYTES", "Job", "Run", "run"]
+
+MOST_BYTES = 1_000_000  # a page that shows more than a megabyte of output helps nobody
+GRACE_S = 2.0  # helpers of multiprocessing end by themselves shortly after the block
+INSIDE = Path(__file__).with_name("inside")
+POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A block to run.
+
+    Attributes:
+        source: The script.
+        interpreter: What runs it.
+        paths: Folders from which it imports.
+        timeout_s: Seconds after which it is ended.
+        round_number: How many runs of it came before.
+    """
+
+    source: str
+    interpreter: Interpreter
+    paths: Sequence[Path] = ()
+    timeout_s: float = 60.0
+    round_number: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of running a block.
+
+    Attributes:
+        failure: Why it failed, in words for a reader, or None.
+        failure_name: The failure as `fails="..."` on a fence names it, or None.
+        output: What it printed.
+        errors: What it wrote to standard error.
+        records: What it measured, in the order measured.
+        wall_s: Seconds from its start to its end.
+        cpu_s: CPU seconds, its own and its children's, or None if it could not say.
+        peak_kib: The most memory it had at once, in KiB, or None if it could not say.
+        load: Load average of the machine when it started, or None where nobody counts.
+        started: When it started, in UTC.
+    """
+
+    failure: str | None = None
+    failure_name: str | None = None
+    output: str = ""
+    errors: str = ""
+    records: list[dict[str, Any]] = field(default_factory=list)
+    wall_s: float = 0.0
+    cpu_s: float | None = None
+    peak_kib: int | None = None
+    load: float | None = None
+    started: str = ""
+
+
+class Watch(threading.Thread):
+    """Ends a block that runs too long or prints too much."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], token: str, job: Job, files: Sequence[Path]
+    ) -> None:
+        """Watch a process that was just started."""
+        super().__init__(name="measured-watch", daemon=True)
+        self.reason: tuple[str, str] | None = None
+        self.ended = threading.Event()
+        self._process, self._token, self._job, self._files = process, token, job, files
+
+    def run(self) -> None:
+        """Look at the clock and the files until the block ends."""
+        deadline = time.monotonic() + self._job.timeout_s
+        while not self.ended.wait(POLL_S):
+            if any(path.stat().st_size > MOST_BYTES for path in self._files):
+                self.reason = f"printed more than {MOST_BYTES:,} bytes", "flood"
+            elif time.monotonic() > deadline:
+                self.reason = f"was still running after {self._job.timeout_s:g} s", "timeout"
+                self._ask_for_stacks()
+            if self.reason:
+                end_processes(family(self._token, self._process.pid))
+                return
+
+    def _ask_for_stacks(self) -> None:
+        """Let the block write the stacks of its threads: its faulthandler answers SIGABRT."""
+        if hasattr(os, "killpg"):
+            self._process.send_signal(signal.SIGABRT)
+            self.ended.wait(1)
+
+
+def run(job: Job) -> Run:
+    """Run a block and wait until it and all it started have ended."""
+    folder = Path(tempfile.mkdtemp(prefix="measured-")).resolve()
+    try:
+        return run_in(folder, job)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_in(folder: Path, job: Job) -> Run:
+    """Run a block in an empty folder, with its output beside that."""
+    place = folder / "block"
+    place.mkdir()
+    script = place / "block.py"
+    script.write_text(job.source, encoding="utf-8")
+    out, err, records = (folder / name for name in ("out", "err", "records"))
+    records.touch()
+    token = secrets.token_hex(8)
+    environment = environment_of(job, records, token)
+    result = Run(load=load_average(), started=datetime.now(UTC).isoformat(timespec="seconds"))
+    start = time.monotonic()
+    with out.open("ab") as stdout, err.open("ab") as stderr:
+        process = subprocess.Popen(  # noqa: S603 - the interpreter was found by name, the script is the page's
+            [job.interpreter.executable, script.name],
+            cwd=place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    watch = Watch(process, token, job, (out, err))
+    watch.start()
+    try:
+        code = process.wait()
+        result.wall_s = time.monotonic() - start
+    finally:  # also when the build is interrupted
+        watch.ended.set()
+        watch.join()
+        left = wait_for_helpers(family(token, process.pid))
+        end_processes([*left, *family(token, process.pid)])
+        process.wait()
+    result.records = read_records(records)
+    scrub = Scrub(folder, job)
+    printed, noted = read_start(out), read_start(err)
+    result.output, result.errors = readable(printed, scrub), readable(noted, scrub)
+    for record in result.records:  # from bytes of the file to characters of the text
+        if record.get("printed") is not None:
+            record["printed"] = len(readable(printed[: record["printed"]], scrub))
+    broken = len(printed) < MOST_BYTES and not is_utf8(printed)
+    judge(result, code, watch.reason, broken, left)
+    return result
+
+
+def environment_of(job: Job, records: Path, token: str) -> dict[str, str]:
+    """Build the environment of a block: this one's, without what would change how Python runs."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "MEASURED_", "MKDOCS")) and name != "VIRTUAL_ENV"
+    }
+    environment |= {
+        "COLUMNS": "88",
+        "MEASURED_BLOCK": "1",
+        "MEASURED_RECORDS": str(records),
+        "MEASURED_ROUND": str(job.round_number),
+        "MEASURED_RUN": token,
+        "NO_COLOR": "1",
+        "PYTHONFAULTHANDLER": "1",
+        "PYTHONPATH": os.pathsep.join(map(str, [INSIDE, *job.paths])),
+        "PYTHONUTF8": "1",
+    }
+    return environment
+
+
+def family(token: str, pid: int) -> list[psutil.Process]:
+    """Find every process that a block started and that still runs, the block included.
+
+    A process is of the family if it descends from the block or inherited its environment:
+    an orphan, also one in a session of its own, is found by the latter.
+    """
+    found = {}
+    try:
+        block = psutil.Process(pid)
+        found = {child.pid: child for child in [block, *block.children(recursive=True)]}
+    except psutil.NoSuchProcess:
+        pass
+    for process in psutil.process_iter():
+        try:
+            if process.pid not in found and process.environ().get("MEASURED_RUN") == token:
+                found[process.pid] = process
+        except (psutil.Error, OSError):  # not ours, or gone
+            continue
+    return [process for process in found.values() if alive(process)]
+
+
+def alive(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that nobody has waited for does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def wait_for_helpers(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Give processes that end by themselves the time to do so, and return the others."""
+    deadline = time.monotonic() + GRACE_S
+    left = [process for process in processes if alive(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(POLL_S / 5)
+        left = [process for process in left if alive(process)]
+    return left
+
+
+def end_processes(processes: Iterable[psutil.Process]) -> None:
+    """End processes at once, and what they start meanwhile: a stopped parent starts no more."""
+    listed = list(processes)
+    for act in ("suspend", "kill"):
+        for process in listed:
+            try:
+                getattr(process, act)()
+            except psutil.Error:
+                continue
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Read what a block recorded; a line cut short by its death is left out."""
+    records = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records
+
+
+class Scrub:
+    """Takes the paths of this machine out of a text."""
+
+    def __init__(self, folder: Path, job: Job) -> None:
+        """Know the folders of a block, longest first."""
+        python = job.interpreter
+        version = "python" + ".".join(map(str, python.version[:2]))
+        names = {
+            str(folder / "block") + os.sep: "",
+            str(folder) + os.sep: "",
+            python.library + os.sep: version + os.sep,
+            python.packages + os.sep: "site-packages" + os.sep,
+            python.executable: "python",
+            str(Path.cwd()) + os.sep: "",
+            str(Path.home()) + os.sep: "~" + os.sep,
+            **{str(path) + os.sep: "" for path in job.paths},
+        }
+        names |= {
+            str(Path(path).resolve()) + os.sep * path.endswith(os.sep): name
+            for path, name in names.items()
+        }
+        self._names = dict(sorted(names.items(), key=lambda item: -len(item[0])))
+        self._any = re.compile("|".join(map(re.escape, self._names)))
+
+    def __call__(self, text: str) -> str:
+        """Return `text` with each folder of this machine replaced by a name."""
+        return self._any.sub(lambda match: self._names[match[0]], text)
+
+
+def read_start(path: Path) -> bytes:
+    """Read what a block wrote, up to the limit."""
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES)
+
+
+def readable(data: bytes, scrub: Scrub) -> str:
+    """Make text of what a block wrote, with bytes that are not UTF-8 as escapes."""
+    text = data.decode(errors="backslashreplace").replace("\r\n", "\n")
+    return scrub(text) + "\n... and more\n" * (len(data) == MOST_BYTES)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def judge(
+    result: Run,
+    code: int,
+    stopped: tuple[str, str] | None,
+    broken: bool,  # noqa: FBT001 - a fact among facts
+    left: Sequence[psutil.Process],
+) -> None:
+    """Say in the result whether the block failed, and how."""
+    told = [record for record in result.records if record["kind"] in {"exit", "raised"}]
+    result.records = [record for record in result.records if record not in told]
+    ended: dict[str, Any] = next((one for one in told if one["kind"] == "exit"), {})
+    raises = [one for one in told if one["kind"] == "raised"]
+    raised = min(raises, key=lambda one: one["thread"] is not None, default=None)
+    result.cpu_s, result.peak_kib = ended.get("cpu_s"), ended.get("peak_kib")
+    threads = ended.get("threads", [])
+    if stopped:
+        result.failure, result.failure_name = stopped
+    elif code < 0:
+        name = signal_name(-code)
+        result.failure, result.failure_name = f"was killed by {name}", name
+    elif raised:
+        place = f" in thread {raised['thread']}" if raised["thread"] else ""
+        result.failure, result.failure_name = f"raised {raised['name']}{place}", raised["name"]
+    elif code:
+        result.failure, result.failure_name = f"ended with exit code {code}", f"exit {code}"
+    elif left:
+        result.failure, result.failure_name = f"left {len(left)} process(es) running", "processes"
+    elif threads:
+        names = ", ".join(threads)
+        result.failure, result.failure_name = f"left threads running: {names}", "threads"
+    elif broken:
+        result.failure, result.failure_name = "printed bytes that are not UTF-8", "bytes"
+
+
+def signal_name(number: int) -> str:
+    """Name a signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,202 @@
+"""Run the blocks whose results are missing.
+
+Ordinary blocks run side by side. Measuring ones run alone, one round of each in turn: rounds
+that follow one another at once see the same disturbance.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from measured import interpreters
+from measured.blocks import Block, key_of
+from measured.machine import Interpreter, Machine, describe_machine
+from measured.runner import Job, Run, run
+from measured.store import Store
+
+__all__ = ["Schedule", "Task", "failure_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A block on an interpreter.
+
+    Attributes:
+        block: What to run.
+        interpreter: What runs it.
+        key: The name of its result.
+    """
+
+    block: Block
+    interpreter: Interpreter
+    key: str
+
+
+def failure_of(block: Block, run: Run) -> str:
+    """Say how a run is not what its fence promises; an empty string if it is."""
+    if not block.fails:
+        return run.failure or ""
+    if run.failure is None:
+        return f"succeeded, and was meant to fail with {block.fails}"
+    if run.failure_name != block.fails:
+        return f"{run.failure}, and was meant to fail with {block.fails}"
+    return ""
+
+
+@dataclass
+class Schedule:
+    """The blocks of a site, what is known of them, and what is left to run.
+
+    Attributes:
+        store: Where results are kept.
+        paths: Folders from which blocks import.
+        lock_text: Text of the lock file.
+        machine: This machine.
+        failed: The failed run of each task, by its key: kept for this build only.
+    """
+
+    store: Store
+    paths: Sequence[Path]
+    lock_text: str
+    machine: Machine = field(default_factory=describe_machine)
+    failed: dict[str, Run] = field(default_factory=dict)
+
+    def tasks(self, block: Block) -> list[Task]:
+        """List what a block stands for: itself on one interpreter, or on every one found."""
+        own = interpreters.own_interpreter()
+        chosen = interpreters.find_interpreters() if block.everywhere else [own]
+        return [
+            Task(block, one, key_of(block, one, self.machine, self.lock_text, self.paths))
+            for one in chosen
+        ]
+
+    def known(self, task: Task) -> list[Run]:
+        """Return what is known of a task: its rounds, or the failure of this build, or nothing."""
+        if task.key in self.failed:
+            return [self.failed[task.key]]
+        return self.store.load(task.key)
+
+    def run_missing(self, blocks: Iterable[Block], rounds: int = 1) -> None:
+        """Run what is not known: ordinary blocks once, measuring ones up to `rounds` times.
+
+        Args:
+            blocks: The blocks of the site.
+            rounds: How many rounds every measuring block should have.
+        """
+        tasks = {task.key: task for block in blocks for task in self.tasks(block)}.values()
+        wanted = {task.key: rounds if task.block.timing else 1 for task in tasks}
+
+        def left(task: Task) -> int:
+            return 0 if task.key in self.failed else wanted[task.key] - len(self.known(task))
+
+        if not any(left(task) > 0 for task in tasks):
+            return
+        with progress_of(sum(max(0, left(task)) for task in tasks)) as progress:
+            with self.store.lock():  # another build may have run some while this one waited
+                ordinary = [task for task in tasks if not task.block.timing and left(task) > 0]
+                for task in side_by_side(self._run_once, ordinary, self.machine.cores):
+                    progress.done(task)
+            measuring = [task for task in tasks if task.block.timing]
+            for number in range(rounds):
+                for task in measuring:
+                    with self.store.lock():
+                        if left(task) >= rounds - number:
+                            progress.begins(task)
+                            self._run_once(task)
+                            progress.done(task)
+
+    def _run_once(self, task: Task) -> None:
+        """Run a task and keep what came of it; a failed run is kept for this build only."""
+        number = len(self.store.load(task.key))
+        block = task.block
+        result = run(Job(block.source, task.interpreter, self.paths, block.timeout_s, number))
+        if failure_of(block, result):
+            self.failed[task.key] = result
+        else:
+            self.store.append(task.key, result)
+
+
+def side_by_side(work: Callable[[Task], None], tasks: Sequence[Task], width: int) -> Iterator[Task]:
+    """Work on tasks in `width` threads and yield each when it is done."""
+    with ThreadPoolExecutor(width, thread_name_prefix="measured-run") as pool:
+        running = {pool.submit(work, task): task for task in tasks}
+        try:
+            for future in as_completed(running):
+                future.result()
+                yield running[future]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class Report(Protocol):
+    """Tells how far a pass is."""
+
+    def begins(self, task: Task) -> None:
+        """Say that a task begins."""
+
+    def done(self, task: Task) -> None:
+        """Say that a task is done."""
+
+
+@contextmanager
+def progress_of(total: int) -> Iterator[Report]:
+    """Show progress on standard error: a bar on a terminal, else one line per block."""
+    if not sys.stderr.isatty():
+        yield Lines(total)
+        return
+    columns = (
+        TextColumn("measuring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress, total)
+
+
+class Bar:
+    """A progress bar: blocks done of all, time left, what runs now."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        """Show a bar of `total` runs."""
+        self._progress = progress
+        self._id = progress.add_task("", total=total)
+
+    def begins(self, task: Task) -> None:
+        """Name what runs now."""
+        self._progress.update(self._id, description=str(task.block))
+
+    def done(self, task: Task) -> None:
+        """Count one run."""
+        self._progress.update(self._id, advance=1, description=str(task.block))
+
+
+class Lines:
+    """One line for each run, for a log."""
+
+    def __init__(self, total: int) -> None:
+        """Count up to `total` runs."""
+        self._total, self._count, self._start = total, 0, time.monotonic()
+
+    def begins(self, task: Task) -> None:
+        """Say nothing: the line comes when it is done."""
+
+    def done(self, task: Task) -> None:
+        """Write the line of one run."""
+        self._count += 1
+        left = (time.monotonic() - self._start) / self._count * (self._total - self._count)
+        print(  # noqa: T201 - progress
+            f"measured: {self._count} of {self._total}, {task.block}, about {left:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )

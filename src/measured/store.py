@@ -1,0 +1,124 @@
+"""Keep what blocks gave, by what it depends on.
+
+Each run is a file of its own, written at once or not at all; a round is added by adding a file.
+So a build can be killed at any moment, and two builds can share a store.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from measured.runner import Run
+
+__all__ = ["FORMAT", "Store", "StoreError"]
+
+FORMAT = "measured 1"
+"""First words of a result's file; a file that begins otherwise is of another version."""
+
+log = logging.getLogger("mkdocs.plugins.measured")
+
+
+class StoreError(Exception):
+    """The store cannot be written."""
+
+
+class Store:
+    """A folder of results.
+
+    Attributes:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the store in `folder`, which need not exist."""
+        self.folder = folder
+
+    def load(self, key: str) -> list[Run]:
+        """Read the runs kept under a key, oldest first.
+
+        A file that is damaged or of another version is dropped, with one line in the log.
+        """
+        runs = []
+        for path in sorted((self.folder / key[:2] / key).glob("*.json")):
+            try:
+                runs.append(read(path))
+            except FileNotFoundError:  # dropped by another build
+                continue
+            except ValueError as error:
+                log.info("measured: dropped a result that %s; it is measured anew", error)
+                path.unlink(missing_ok=True)
+        return runs
+
+    def append(self, key: str, run: Run) -> None:
+        """Keep one more run under a key.
+
+        Raises:
+            StoreError: If the folder cannot be written.
+        """
+        folder = self.folder / key[:2] / key
+        name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
+        payload = json.dumps(asdict(run), indent=1)
+        text = f"{FORMAT} {digest(payload)}\n{payload}\n"
+        unfinished = folder / f"{name}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(folder / f"{name}.json")
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the store {self.folder.name}: {error.strerror}"
+            ) from error
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock of those who run blocks; it falls when the build dies.
+
+        Raises:
+            StoreError: If the folder cannot be written.
+        """
+        lock = FileLock(self.folder / "lock")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                log.info("measured: another build is running blocks; waiting for it")
+                lock.acquire()
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the store {self.folder.name}: {error.strerror}"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def read(path: Path) -> Run:
+    """Read one result.
+
+    Raises:
+        ValueError: If the file is damaged or of another version.
+    """
+    header, _, payload = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+    written_as, _, checksum = header.rpartition(" ")
+    if written_as != FORMAT:
+        raise ValueError(
+            "another version wrote" if written_as.startswith("measured") else "is damaged"
+        )
+    if checksum != digest(payload.rstrip("\n")):
+        raise ValueError("is damaged")
+    return Run(**json.loads(payload))
+
+
+def digest(payload: str) -> str:
+    """Digest a payload, to tell a damaged one."""
+    return hashlib.sha256(payload.encode()).hexdigest()

@@ -11,7 +11,7 @@ from rich.table import Table
 from measured import fences, pages
 from measured.fences import Site
 from measured.runner import Run
-from measured.schedule import Task, failure_of
+from measured.schedule import Task
 from measured.store import StoreError
 from measured.verdict import Decision, estimate
 
@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument(
         "names", nargs="*", metavar="BLOCK", help="ids of blocks; all figures if none is given"
     )
+    draw = commands.add_parser("draw", help="write the figure of a block as an SVG file")
+    draw.add_argument("name", metavar="BLOCK", help="the block's id")
+    draw.add_argument("file", type=Path, metavar="FILE", help="the file to write")
     return top
 
 
@@ -49,9 +52,8 @@ def run_blocks(site: Site, rounds: int, only: str) -> int:
     site.schedule.run_missing(blocks, rounds)
     failures = 0
     for block in blocks:
-        for task in site.schedule.tasks(block):
-            runs = site.schedule.known(task)
-            if failure := failure_of(block, runs[-1]):
+        for _, runs in site.schedule.results(block):
+            if failure := runs[-1].surprise(block.fails):
                 failures += 1
                 print(f"{block} {failure}\n{pages.last_lines(runs[-1].errors)}", file=sys.stderr)
     return failures
@@ -66,9 +68,21 @@ def show_blocks(site: Site, names: list[str]) -> int:
         print(f"no block {name!r}", file=sys.stderr)
     for block in blocks:
         if block.name in names or (not names and block.timing):
-            for task in site.schedule.tasks(block):
-                show_task(console, task, site.schedule.known(task), site)
+            for task, runs in site.schedule.results(block):
+                show_task(console, task, runs, site)
     return len(unknown)
+
+
+def draw_block(site: Site, name: str, file: Path) -> int:
+    """Write a block's figure to a file; return 1 if there is none."""
+    for block in site.blocks():
+        for task, runs in site.schedule.results(block):
+            if block.name == name and runs:
+                svg = pages.card_of(runs, task.interpreter, site.schedule.machine)
+                file.write_text(svg, encoding="utf-8")
+                return 0
+    print(f"no block {name!r} was measured", file=sys.stderr)
+    return 1
 
 
 def show_task(console: Console, task: Task, runs: list[Run], site: Site) -> None:
@@ -115,9 +129,11 @@ def main(arguments: list[str] | None = None) -> int:
         site = fences.load_site(asked.config)
         if asked.command == "run":
             failures = run_blocks(site, asked.rounds, asked.only)
+        elif asked.command == "draw":
+            failures = draw_block(site, asked.name, asked.file)
         else:
             failures = show_blocks(site, asked.names)
-    except (StoreError, fences.FenceError) as error:
+    except (StoreError, fences.FenceError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -54,7 +54,7 @@ def key_of(
         block: What is run.
         interpreter: What runs it.
         machine: Where.
-        lock: The text of the lock file: the versions of what is installed.
+        lock: Digest of the lock file: the versions of what is installed.
         paths: Folders from which the block imports.
 
     Returns:

@@ -6,6 +6,7 @@ file that knows Markdown and markdown-exec.
 """
 
 import difflib
+import hashlib
 import logging
 import re
 import shutil
@@ -24,8 +25,9 @@ from markdown.preprocessors import Preprocessor
 
 from measured import interpreters, pages
 from measured.blocks import Block
-from measured.machine import load_average
-from measured.schedule import Schedule, failure_of
+from measured.machine import Interpreter, load_average
+from measured.runner import Run
+from measured.schedule import Schedule, Task
 from measured.store import Store, StoreError
 from measured.verdict import Decision
 
@@ -205,18 +207,20 @@ class Site:
                 text = "\n".join(md.preprocessors["snippet"].run(text.split("\n")))
             yield from self.blocks_of(text, path.relative_to(self.docs).as_posix())
 
-    def ensure(self, block: Block) -> None:
-        """Run what is missing: at the first thing missing all that is, then this block alone.
+    def results(self, block: Block) -> list[tuple[Task, list[Run]]]:
+        """Return a block's results; at the first one missing on this site, run all that is missing.
 
         Raises:
             StoreError: If the store cannot be written.
         """
-        if all(self.schedule.known(task) for task in self.schedule.tasks(block)):
-            return
+        results = self.schedule.results(block)
+        if all(runs for _, runs in results):
+            return results
         if not self.passed:
             self.passed = True
             self.schedule.run_missing(self.blocks())
-        self.schedule.run_missing([block])
+        self.schedule.run_missing([block])  # a block that no page shows: another one wrote it
+        return self.schedule.results(block)
 
     def tell(self, message: str) -> None:
         """Log an error once: `mkdocs --strict` counts it, `--quiet` shows it."""
@@ -227,40 +231,31 @@ class Site:
     def render(self, block: Block, md: Markdown, options: Mapping[str, Any]) -> str:
         """Return what stands on the page for a block's result."""
         try:
-            self.ensure(block)
+            results = self.results(block)
         except StoreError as error:
             self.tell(str(error))
             return pages.message_notice("This block was not run", str(error))
         parts = []
-        for task in self.schedule.tasks(block):
-            runs = self.schedule.known(task)
+        for task, runs in results:
             if block.everywhere:
                 parts.append(f'<p class="measured-python">{escape(task.interpreter.name)}</p>')
-            failure = failure_of(block, runs[-1])
-            if failure:
-                self.tell(f"{block} {failure}\n{pages.last_lines(runs[-1].errors)}".rstrip())
-                parts.append(pages.failure_notice(block, runs[-1], failure))
+            if surprise := runs[-1].surprise(block.fails):
+                self.tell(f"{block} {surprise}\n{pages.last_lines(runs[-1].errors)}".rstrip())
+                parts.append(pages.failure_notice(block, runs[-1], surprise))
             elif block.fails:
                 parts.append(pages.lesson(runs[-1]))
             else:
-                parts.append(
-                    pages.result_of(
-                        block, runs, task.interpreter, self.schedule.machine, shower(md, options)
-                    )
-                )
-                self.check_claims(block)
+                where = task.interpreter, self.schedule.machine
+                parts.append(pages.result_of(block, runs, *where, shower(md, options)))
+                self.check_claims(block, runs, task.interpreter)
         return "".join(parts)
 
-    def check_claims(self, block: Block) -> None:
+    def check_claims(self, block: Block, runs: list[Run], interpreter: Interpreter) -> None:
         """Log every claim of a block that does not hold."""
-        for task in self.schedule.tasks(block):
-            runs = self.schedule.known(task)
-            for record in runs[-1].records:
-                if record["kind"] != "comparison":
-                    continue
-                for judged in pages.judge_claims(
-                    runs, record["title"], task.interpreter, self.schedule.machine
-                ):
+        for record in runs[-1].records:
+            if record["kind"] == "comparison":
+                where = interpreter, self.schedule.machine
+                for judged in pages.judge_claims(runs, record["title"], *where):
                     if judged.verdict.decision is Decision.FAILS:
                         self.tell(f"{block} claims what does not hold here: {judged.claim.text}")
 
@@ -281,12 +276,10 @@ class Site:
                     f"no block {name!r}{nearest(name or '', [block.name for block in blocks])}"
                 )
             return self.render(chosen[0], md, {})
-        for block in blocks:
-            self.ensure(block)
         rows = [
-            (task.block, task.interpreter, self.schedule.known(task))
+            (block, task.interpreter, runs)
             for block in blocks
-            for task in self.schedule.tasks(block)
+            for task, runs in self.results(block)
         ]
         facts = pages.build_facts(
             self.schedule.machine,
@@ -354,7 +347,7 @@ def open_site(config: Any, settings: Mapping[str, Any]) -> Site:
     schedule = Schedule(
         store=Store(folder / settings["store"]),
         paths=[folder / path for path in settings["paths"]],
-        lock_text=lock.read_text(encoding="utf-8") if lock.is_file() else "",
+        lock=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
     )
     extensions = [getattr(one, "name", one) for one in config["markdown_extensions"]]
     configs = config.get("mdx_configs") or {}

@@ -42,6 +42,7 @@ def ask(executable: str) -> Interpreter | None:
     return found if found.version >= (3, 11) else None
 
 
+@cache
 def find_interpreters() -> list[Interpreter]:
     """Find each supported interpreter once: the build's, `MEASURED_PYTHONS`, PATH, uv's.
 

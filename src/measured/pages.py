@@ -1,23 +1,23 @@
 """Write what a reader sees of a result: output, figures, verdicts, plates, notices."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from measured import pictures
+from measured import cards, pictures
 from measured.blocks import Block
 from measured.machine import Interpreter, Machine
 from measured.pictures import Bar, Span
 from measured.runner import Run
-from measured.schedule import failure_of
 from measured.verdict import Claim, Decision, Estimate, Verdict, decide, estimate
 
 __all__ = [
     "Judged",
     "build_facts",
     "build_table",
+    "card_of",
     "failure_notice",
     "judge_claims",
     "lesson",
@@ -154,8 +154,9 @@ def result_of(
             body = bars_of(name, record["title"], arms_of(runs, record["title"]), judged)
         else:
             body = lanes_of(name, record["title"], [Span(*span) for span in record["spans"]])
-        plate = plate_of(runs, interpreter, machine, paired=paired)
-        parts.append(f'<figure class="measured" id="{escape(name)}">{body}{plate}</figure>')
+        plate = escape(plate_text(runs, interpreter, machine, paired=paired))
+        body += f'<p class="measured-plate">{plate}</p>'
+        parts.append(f'<figure class="measured" id="{escape(name)}">{body}</figure>')
     parts.append(show(last.output[shown:]))
     return "".join(parts)
 
@@ -166,10 +167,7 @@ def bars_of(
     """Draw a comparison, with its table and the verdicts on its claims."""
     baseline, *others = rounds[0]
     times = {arm: estimate([arms[arm] for arms in rounds]) for arm in rounds[0]}
-    rows = [
-        Bar(words(arm), seconds(time.median), time.median, time.low, time.high)
-        for arm, time in times.items()
-    ]
+    rows = bars_for(times)
     ratios = {arm: estimate([arms[baseline] / arms[arm] for arms in rounds]) for arm in others}
     table = table_of(
         ("arm", "time of a call", f"{words(baseline)} takes so many times as long"),
@@ -181,6 +179,34 @@ def bars_of(
     return (
         f"<figcaption>{escape(title)}</figcaption>{pictures.bars(name, title, rows)}{table}"
         f"{''.join(map(verdict_of, judged))}"
+    )
+
+
+def bars_for(times: Mapping[str, Estimate]) -> list[Bar]:
+    """Make a bar of each arm's time."""
+    return [
+        Bar(words(arm), seconds(time.median), time.median, time.low, time.high)
+        for arm, time in times.items()
+    ]
+
+
+def card_of(runs: Sequence[Run], interpreter: Interpreter, machine: Machine) -> str:
+    """Draw the first comparison of a block as an SVG file that stands alone.
+
+    Raises:
+        ValueError: If the block compares nothing.
+    """
+    titles = [record["title"] for record in runs[-1].records if record["kind"] == "comparison"]
+    if not titles:
+        raise ValueError("this block compares nothing")
+    rounds = arms_of(runs, titles[0])
+    times = {arm: estimate([arms[arm] for arms in rounds]) for arm in rounds[0]}
+    notes = []
+    for judged in judge_claims(runs, titles[0], interpreter, machine):
+        decision = judged.verdict.decision
+        notes += [f"{SIGNS[decision]} {decision.value.capitalize()}: {figure_of(judged)}."]
+    return cards.card(
+        titles[0], bars_for(times), notes, plate_text(runs, interpreter, machine, paired=True)
     )
 
 
@@ -200,14 +226,20 @@ def verdict_of(judged: Judged) -> str:
     """Say in words and by a sign what this build found of a claim."""
     claim, verdict = judged.claim, judged.verdict
     reason = f": {verdict.reason}" if verdict.reason else ""
-    ratio = f"{words(claim.over)} / {words(claim.under)}"
-    figure = f"{ratio} is {number(judged.ratio)}, {claim.bound} claimed"
+    figure = figure_of(judged)
     return (
         f'<p class="measured-verdict measured-{CLASSES[verdict.decision]}">'
         f'<span class="measured-sign" aria-hidden="true">{SIGNS[verdict.decision]}</span> '
         f"<span><strong>{verdict.decision.value.capitalize()}{escape(reason)}.</strong> "
         f"{escape(claim.text)} <small>({escape(figure)})</small></span></p>"
     )
+
+
+def figure_of(judged: Judged) -> str:
+    """Write a claim's ratio beside its bound."""
+    claim = judged.claim
+    ratio = f"{words(claim.over)} / {words(claim.under)}"
+    return f"{ratio} is {number(judged.ratio)}, {claim.bound} claimed"
 
 
 def lanes_of(name: str, title: str, spans: Sequence[Span]) -> str:
@@ -235,7 +267,7 @@ def lanes_of(name: str, title: str, spans: Sequence[Span]) -> str:
     )
 
 
-def plate_of(
+def plate_text(
     runs: Sequence[Run], interpreter: Interpreter, machine: Machine, *, paired: bool
 ) -> str:
     """Say in one line where, on what and when a figure was measured."""
@@ -243,7 +275,7 @@ def plate_of(
     if paired:
         facts.append("1 pair" if len(runs) == 1 else f"{len(runs)} pairs")
     facts.append(runs[-1].started[:10])
-    return f'<p class="measured-plate">{escape(" · ".join(facts))}</p>'
+    return " · ".join(facts)
 
 
 def last_lines(text: str) -> str:
@@ -308,7 +340,7 @@ def build_table(rows: Iterable[tuple[Block, Interpreter, Sequence[Run]]]) -> str
                 seconds(last.wall_s),
                 f"{last.peak_kib / 1024:.0f} MiB" if last.peak_kib else "not told",
                 last.started.replace("T", " ")[:16],
-                failure_of(block, last) or "as it should",
+                last.surprise(block.fails) or "as it should",
             )
         )
     heads = ("block", "page", "interpreter", "runs", "time of a run", "memory", "last run, UTC")

@@ -24,12 +24,15 @@ import psutil
 
 from measured.machine import Interpreter, load_average
 
-__all__ = ["MOST_BYTES", "Job", "Run", "run"]
+__all__ = ["MOST_BYTES", "Job", "Run", "end_all", "run"]
 
 MOST_BYTES = 1_000_000  # a page that shows more than a megabyte of output helps nobody
 GRACE_S = 2.0  # helpers of multiprocessing end by themselves shortly after the block
 INSIDE = Path(__file__).with_name("inside")
 POLL_S = 0.05
+
+RUNNING: dict[str, int] = {}
+"""The blocks that run now: the process of each, by its token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,20 @@ class Run:
     peak_kib: int | None = None
     load: float | None = None
     started: str = ""
+
+    def surprise(self, fails: str) -> str:
+        """Say how this run is not what its fence promises; an empty string if it is.
+
+        Args:
+            fails: The failure that the fence promises, or an empty string.
+        """
+        if not fails:
+            return self.failure or ""
+        if self.failure is None:
+            return f"succeeded, and was meant to fail with {fails}"
+        if self.failure_name != fails:
+            return f"{self.failure}, and was meant to fail with {fails}"
+        return ""
 
 
 class Watch(threading.Thread):
@@ -145,10 +162,15 @@ def run_in(folder: Path, job: Job) -> Run:
         )
     watch = Watch(process, token, job, (out, err))
     watch.start()
+    RUNNING[token] = process.pid
     try:
         code = process.wait()
         result.wall_s = time.monotonic() - start
-    finally:  # also when the build is interrupted
+    except BaseException:  # the build is interrupted
+        end_processes(family(token, process.pid))
+        raise
+    finally:
+        del RUNNING[token]
         watch.ended.set()
         watch.join()
         left = wait_for_helpers(family(token, process.pid))
@@ -235,6 +257,12 @@ def end_processes(processes: Iterable[psutil.Process]) -> None:
                 getattr(process, act)()
             except psutil.Error:
                 continue
+
+
+def end_all() -> None:
+    """End every block that runs now: their build is interrupted."""
+    for token, pid in list(RUNNING.items()):
+        end_processes(family(token, pid))
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:

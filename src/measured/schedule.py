@@ -19,10 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from measured import interpreters
 from measured.blocks import Block, key_of
 from measured.machine import Interpreter, Machine, describe_machine
-from measured.runner import Job, Run, run
+from measured.runner import Job, Run, end_all, run
 from measured.store import Store
 
-__all__ = ["Schedule", "Task", "failure_of"]
+__all__ = ["Schedule", "Task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,6 @@ class Task:
     key: str
 
 
-def failure_of(block: Block, run: Run) -> str:
-    """Say how a run is not what its fence promises; an empty string if it is."""
-    if not block.fails:
-        return run.failure or ""
-    if run.failure is None:
-        return f"succeeded, and was meant to fail with {block.fails}"
-    if run.failure_name != block.fails:
-        return f"{run.failure}, and was meant to fail with {block.fails}"
-    return ""
-
-
 @dataclass
 class Schedule:
     """The blocks of a site, what is known of them, and what is left to run.
@@ -58,14 +47,14 @@ class Schedule:
     Attributes:
         store: Where results are kept.
         paths: Folders from which blocks import.
-        lock_text: Text of the lock file.
+        lock: Digest of the lock file.
         machine: This machine.
         failed: The failed run of each task, by its key: kept for this build only.
     """
 
     store: Store
     paths: Sequence[Path]
-    lock_text: str
+    lock: str
     machine: Machine = field(default_factory=describe_machine)
     failed: dict[str, Run] = field(default_factory=dict)
 
@@ -74,9 +63,13 @@ class Schedule:
         own = interpreters.own_interpreter()
         chosen = interpreters.find_interpreters() if block.everywhere else [own]
         return [
-            Task(block, one, key_of(block, one, self.machine, self.lock_text, self.paths))
+            Task(block, one, key_of(block, one, self.machine, self.lock, self.paths))
             for one in chosen
         ]
+
+    def results(self, block: Block) -> list[tuple[Task, list[Run]]]:
+        """Return what is known of a block, on each of its interpreters."""
+        return [(task, self.known(task)) for task in self.tasks(block)]
 
     def known(self, task: Task) -> list[Run]:
         """Return what is known of a task: its rounds, or the failure of this build, or nothing."""
@@ -118,7 +111,7 @@ class Schedule:
         number = len(self.store.load(task.key))
         block = task.block
         result = run(Job(block.source, task.interpreter, self.paths, block.timeout_s, number))
-        if failure_of(block, result):
+        if result.surprise(block.fails):
             self.failed[task.key] = result
         else:
             self.store.append(task.key, result)
@@ -134,6 +127,7 @@ def side_by_side(work: Callable[[Task], None], tasks: Sequence[Task], width: int
                 yield running[future]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
             raise
 
 

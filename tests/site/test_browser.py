@@ -1,0 +1,169 @@
+"""The built site in a real Chromium: it loads, finds, copies, follows light and dark."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+EXAMPLES = Path(__file__).resolve().parent.parent.parent / "src" / "examples"
+PAGES = ("", "foundations/the_gil/", "threads/overlap_waits/", "threads/guard_counter/")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PHONE = {"width": 360, "height": 740}
+
+Open = Callable[..., Page]
+each_page = pytest.mark.parametrize("address", PAGES, ids=lambda address: address or "home")
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def home(site: Path) -> Iterator[str]:
+    """Serve the built site on this machine alone."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the Chromium on PATH, else the Chrome that is installed; it ends with this module.
+
+    A browser that lived longer would leave an event loop running under the tests of asyncio.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next(filter(None, map(shutil.which, names)), None)
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(
+                executable_path=executable,
+                channel=None if executable else "chrome",
+                args=FLAGS,
+            )
+        except Error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip("no Chromium here: on Debian or Ubuntu, sudo apt install chromium")
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, home: str) -> Iterator[Open]:
+    """Give a function that opens a page of the site; none may complain or ask another host."""
+    contexts, complaints = [], []
+
+    def open_page(address: str, **settings: Any) -> Page:  # noqa: ANN401 - Playwright's own
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(f"{address}: {error}"))
+        page.on(
+            "console",
+            lambda message: (
+                message.type == "error" and complaints.append(f"{address}: {message.text}")
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((home, "data:", "blob:"))
+                or complaints.append(f"{address}: asks for {request.url}")
+            ),
+        )
+        page.goto(home + address, wait_until="networkidle")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@each_page
+def test_a_page_loads_without_complaint(open_page: Open, address: str) -> None:
+    """It has a heading; an error in the console or a request to another host fails the test."""
+    page = open_page(address)
+
+    expect(page.locator("h1").first).to_be_visible()
+
+
+@each_page
+def test_a_page_fits_a_phone(open_page: Open, address: str) -> None:
+    """Nothing sticks out at the side, so nothing scrolls there."""
+    page = open_page(address, viewport=PHONE)
+
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"]
+
+
+@each_page
+def test_a_page_follows_light_and_dark(open_page: Open, address: str) -> None:
+    """The background is bright for one reader and dim for the other."""
+    script = """() => getComputedStyle(document.body).backgroundColor
+        .match(/[0-9.]+/g).slice(0, 3).map(Number).reduce((sum, part) => sum + part)"""
+    light, dark = (
+        open_page(address, color_scheme=scheme).evaluate(script) for scheme in ("light", "dark")
+    )
+
+    assert light > 3 * 200
+    assert dark < 3 * 80
+
+
+def test_search_finds_race_conditions(open_page: Open) -> None:
+    """The page about races is among the first two results."""
+    page = open_page("")
+    page.keyboard.press("s")
+    page.get_by_role("textbox", name="Search").press_sequentially("race condition")
+    # Each key searches anew: only an address with the whole query is the answer to it.
+    found = ".md-search-result__item:nth-child(-n+2) > a[href*='/races/?h=race+condition']"
+    expect(page.locator(found).first).to_be_visible()
+
+
+def test_the_copy_button_copies_the_whole_file(open_page: Open, tmp_path: Path) -> None:
+    """What it copies is the file, letter for letter, and saved alone it does what it says."""
+    page = open_page("threads/overlap_waits/", permissions=["clipboard-read", "clipboard-write"])
+    block = page.locator(".highlight").filter(
+        has=page.locator(".filename", has_text="overlap_waits.py")
+    )
+    page.evaluate("navigator.clipboard.writeText('')")
+    block.hover()
+    block.locator("button[data-clipboard-target], button[data-md-type=copy]").click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => text !== '')")
+
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.rstrip("\n") == (EXAMPLES / "threads" / "overlap_waits.py").read_text(
+        encoding="utf-8"
+    ).rstrip("\n")
+    (tmp_path / "overlap_waits.py").write_text(copied, encoding="utf-8")
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-W", "error", "-m", "doctest", "overlap_waits.py"],
+        cwd=tmp_path,
+        timeout=60,
+        check=True,
+    )

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -13,7 +14,9 @@ from measured.machine import Interpreter, Machine
 
 __all__ = ["Block", "key_of", "local_modules"]
 
-MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+NAME = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
+MODULE_NAME = re.compile(NAME)
+RUN_MODULE = re.compile(rf"-m[\s'\",]+({NAME})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ def key_of(
 def local_modules(source: str, paths: Sequence[Path]) -> dict[str, Path]:
     """Find the local modules that a script imports, and those that they import.
 
-    A dotted name in a string counts as well: it may go to `python -m`. An import by a name that
-    is put together at run time is not seen.
+    A string that is a dotted name counts as well, and one after `-m` in a string: they go to
+    `python -m`. An import by a name that is put together at run time is not seen.
 
     Args:
         source: The script.
@@ -93,6 +96,8 @@ def local_modules(source: str, paths: Sequence[Path]) -> dict[str, Path]:
     waiting = list(names_in(source, package=""))
     while waiting:
         name = waiting.pop()
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            continue
         path = find_module(name, paths)
         if path is None or name in found:
             continue
@@ -107,10 +112,10 @@ def local_modules(source: str, paths: Sequence[Path]) -> dict[str, Path]:
 @cache
 def names_in_file(path: Path, package: str, changed: int) -> tuple[str, ...]:  # noqa: ARG001 - part of the key
     """List the module names in a file, read again when it changed."""
-    return tuple(names_in(path.read_text(encoding="utf-8"), package))
+    return tuple(names_in(path.read_bytes(), package))
 
 
-def names_in(source: str, package: str) -> Iterator[str]:
+def names_in(source: str | bytes, package: str) -> Iterator[str]:
     """Yield every name in a source that may be that of a module."""
     try:
         tree = ast.parse(source)
@@ -126,8 +131,10 @@ def names_in(source: str, package: str) -> Iterator[str]:
                 base = ".".join([*parents, *([base] if base else [])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and MODULE_NAME.fullmatch(str(node.value)):
-            yield str(node.value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if MODULE_NAME.fullmatch(node.value):
+                yield node.value
+            yield from RUN_MODULE.findall(node.value)
 
 
 def find_module(name: str, paths: Sequence[Path]) -> Path | None:

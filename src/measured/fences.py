@@ -11,7 +11,7 @@ import logging
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -48,6 +48,8 @@ REFUSED_OPTIONS = {
 }
 CONVERTED_SOURCES = ("block", "material-block", "console", "tabbed-left", "tabbed-right")
 SOURCES = ("above", "below", "folded", "none", *CONVERTED_SOURCES)
+HEADER = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}).*?\bid=([\"']?)(?P<name>[^\s\"'}]+)\1", re.MULTILINE)
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n+", re.DOTALL)
 VIEW = re.compile(r"^\[\[measured (?P<view>build|figure)(?: (?P<name>[\w-]+))?\]\]$")
 
 
@@ -62,10 +64,12 @@ class Fence:
     Attributes:
         options: Its options.
         source: The code.
+        language: The language as it is written there.
     """
 
     options: Mapping[str, str]
     source: str
+    language: str = "python"
 
     @property
     def executed(self) -> bool:
@@ -88,9 +92,9 @@ def fences_in(text: str) -> tuple[Fence, ...]:
         return True
 
     def take(
-        source: str, _language: str, _class: str, options: dict[str, Any], *_: object, **__: object
+        source: str, language: str, _class: str, options: dict[str, Any], *_: object, **__: object
     ) -> str:
-        found.append(Fence(options, source))
+        found.append(Fence(options, source, language))
         return ""
 
     custom = [
@@ -130,6 +134,16 @@ def check_options(options: Mapping[str, str]) -> None:
         )
 
 
+def check_language(fence: Fence, languages: Container[str]) -> None:
+    """Refuse to run a language that the site does not run.
+
+    Raises:
+        FenceError: If the fence is to be run and nobody would.
+    """
+    if fence.executed and fence.language not in languages:
+        raise FenceError(f"language {fence.language!r} is not run on this site: write 'python'")
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """Name the known word that was probably meant."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
@@ -151,16 +165,14 @@ def block_of(fence: Fence, page: str, line: int, name: str) -> Block:
     )
 
 
-def line_of(fence: Fence, text: str) -> int:
-    """Find a fence's line in the file of its page; 0 if it does not stand there."""
-    name = fence.options.get("id")
-    pattern = (
-        rf"^[ \t>]*(`{{3,}}|~{{3,}}).*\bid=([\"']?){re.escape(name)}\2(?=[\s}}]|$)"
-        if name
-        else r"^[ \t>]*" + re.escape(fence.source.partition("\n")[0])
-    )
-    match = re.search(pattern, text, re.MULTILINE)
-    return text.count("\n", 0, match.start()) + (1 if name else 0) if match else 0
+def lines_of(text: str) -> dict[str, int]:
+    """Find the line of each fence in the text of a page, by its id."""
+    lines: dict[str, int] = {}
+    line, end = 1, 0
+    for match in HEADER.finditer(text):
+        line, end = line + text.count("\n", end, match.start()), match.start()
+        lines.setdefault(match["name"], line)
+    return lines
 
 
 @dataclass
@@ -183,29 +195,43 @@ class Site:
     passed: bool = False
     told: set[str] = field(default_factory=set)
 
+    def source_of(self, page: str) -> str:
+        """Read a page's file; an empty text if it has none."""
+        path = self.docs / page
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
     def blocks_of(self, text: str, page: str) -> Iterator[Block]:
         """Yield the blocks of a page's text whose options are right."""
-        path = self.docs / page
-        on_disk = path.read_text(encoding="utf-8") if path.is_file() else text
-        for place, fence in enumerate(fences_in(text), start=1):
+        lines = lines_of(self.source_of(page))
+        for place, fence in enumerate(fences_in(text.rstrip()), start=1):
             try:
                 check_options(fence.options)
             except FenceError:
                 continue
             if fence.executed:
-                yield block_of(fence, page, line_of(fence, on_disk), f"block-{place}")
+                line = lines.get(fence.options.get("id", ""), 0)
+                yield block_of(fence, page, line, f"block-{place}")
 
     def blocks(self) -> Iterator[Block]:
         """Yield the blocks of every page, in the order of the pages' paths."""
         for path in sorted(self.docs.rglob("*.md")):
-            text = path.read_text(encoding="utf-8")
+            page = path.relative_to(self.docs).as_posix()
+            text = FRONT_MATTER.sub("", self.source_of(page))
             if "exec=" not in text:
                 continue
             if self.snippets is not None and "--8<--" in text:
                 configs = {"pymdownx.snippets": self.snippets}
                 md = Markdown(extensions=["pymdownx.snippets"], extension_configs=configs)
                 text = "\n".join(md.preprocessors["snippet"].run(text.split("\n")))
-            yield from self.blocks_of(text, path.relative_to(self.docs).as_posix())
+            yield from self.blocks_of(text, page)
+
+    def check_names(self) -> None:
+        """Log every id that two blocks of the site share."""
+        first: dict[str, Block] = {}
+        for block in self.blocks():
+            other = first.setdefault(block.name, block)
+            if other is not block and not block.name.startswith("block-"):
+                self.tell(f"{block} has the id of {other}: an id names one block of the site")
 
     def results(self, block: Block) -> list[tuple[Task, list[Run]]]:
         """Return a block's results; at the first one missing on this site, run all that is missing.
@@ -246,8 +272,12 @@ class Site:
                 parts.append(pages.lesson(runs[-1]))
             else:
                 where = task.interpreter, self.schedule.machine
-                parts.append(pages.result_of(block, runs, *where, shower(md, options)))
-                self.check_claims(block, runs, task.interpreter)
+                try:
+                    parts.append(pages.result_of(block, runs, *where, shower(md, options)))
+                    self.check_claims(block, runs, task.interpreter)
+                except ValueError as error:
+                    self.tell(f"{block} {error}")
+                    parts.append(pages.message_notice("This claim cannot be decided", str(error)))
         return "".join(parts)
 
     def check_claims(self, block: Block, runs: list[Run], interpreter: Interpreter) -> None:
@@ -366,6 +396,7 @@ class Current:
         """Return the site of a configuration, opened once."""
         if cls.site is None or cls.config is not config:
             cls.config, cls.site = config, open_site(config, settings)
+            cls.site.check_names()
         return cls.site
 
 
@@ -400,20 +431,22 @@ class PageFences(Preprocessor):
         """Look at the page's fences, and log those that ask for what cannot be."""
         if hasattr(self.md, "_original_md"):
             return lines  # a piece of a page
-        self.text = "\n".join(lines)
-        for fence in fences_in(self.text) if "```py" in self.text or "~~~py" in self.text else ():
+        self.text = "\n".join(lines).rstrip()
+        fenced: Any = self.md.preprocessors["fenced_code_block"]
+        languages = {entry["name"] for entry in fenced.extension.superfences}
+        for fence in fences_in(self.text):
             try:
                 check_options(fence.options)
+                check_language(fence, languages)
             except FenceError as error:
                 self.refuse(fence, error)
         return lines
 
     def refuse(self, fence: Fence, error: FenceError) -> None:
         """Log a fence that cannot be followed."""
-        page, site = self.place()[0], self.site()
-        path = site.docs / page
-        line = line_of(fence, path.read_text(encoding="utf-8") if path.is_file() else self.text)
-        site.tell(f"{page}:{line} block '{fence.options.get('id', '')}' {error}")
+        page, site, name = self.place()[0], self.site(), fence.options.get("id", "")
+        line = lines_of(site.source_of(page)).get(name, 0)
+        site.tell(f"{page}:{line} block '{name}' {error}")
 
 
 class PageViews(Preprocessor):
@@ -439,16 +472,31 @@ class PageViews(Preprocessor):
         return self.md.htmlStash.store(html)
 
 
-def format_block(*, code: str, md: Markdown, source: str = "", **options: Any) -> str:
-    """Stand in for markdown-exec's formatter of Python: run the block, or reuse what it gave."""
-    page = getattr(md, "_original_md", md)
-    known = page.preprocessors["measured"]
+def format_block(*, code: str, md: Markdown, **options: Any) -> str:
+    """Stand in for markdown-exec's formatter of Python.
+
+    An error of a formatter would be dropped without a word, and the fence shown as plain code.
+    """
+    known = getattr(md, "_original_md", md).preprocessors["measured"]
     assert isinstance(known, PageFences)  # noqa: S101 - registered under this name
+    try:
+        return follow_fence(known, code, md, **options)
+    except Exception as error:  # noqa: BLE001 - told, whatever it is
+        page = known.place()[0]
+        known.site().tell(f"{page} block '{options['id']}': {type(error).__name__}: {error}")
+        return pages.message_notice("This block could not be shown", str(error))
+
+
+def follow_fence(
+    known: "PageFences", code: str, md: Markdown, *, source: str = "", **options: Any
+) -> str:
+    """Run the block of a fence, or reuse what it gave, and return what stands on the page."""
     site = known.site()
     extra: dict[str, str] = options["extra"]
     usual = "folded" if is_on(extra.get("timing", "off")) else site.settings["source"]
     given = {**extra, "source": source or usual}
-    given |= {name: str(options[name]) for name in ("id", "session", "workdir") if options[name]}
+    popped = ("id", "session", "workdir", "width", "returncode")  # by markdown-exec's validator
+    given |= {name: str(options[name]) for name in popped if options[name]}
     fence = Fence(given, code)
     try:
         check_options(given)
@@ -485,7 +533,9 @@ def compose(md: Markdown, fence: Fence, result: str, tabs: tuple[str, str]) -> s
             **shown,
         )
         converter = markdown_exec.MarkdownConverter(md)
-        converted: str = converter.convert(text, stash={placeholder: result})
+        converted: str = converter.convert(
+            text, stash={f"<p>{placeholder}</p>": result, placeholder: result}
+        )
         return converted
     source = highlight(md, fence.source, "python", fence.options)
     if location == "folded":

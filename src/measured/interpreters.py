@@ -38,7 +38,8 @@ def ask(executable: str) -> Interpreter | None:
         fields = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None  # a pyenv shim of a version that is not chosen, for one
-    found = Interpreter(**fields | {"version": tuple(fields["version"])})
+    sequences = {name: tuple(fields[name]) for name in ("version", "prefixes")}
+    found = Interpreter(**fields | sequences)
     return found if found.version >= (3, 11) else None
 
 

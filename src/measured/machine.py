@@ -39,6 +39,7 @@ class Interpreter:
         executable: The file that was started.
         library: Folder of the standard library.
         packages: Folder of the installed packages.
+        prefixes: Folders into which it is installed, those of the system left out.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Interpreter:
     executable: str
     library: str
     packages: str
+    prefixes: tuple[str, ...]
 
 
 def usable_cores() -> int:
@@ -95,6 +97,7 @@ def describe_interpreter() -> Interpreter:
         executable=sys.executable,
         library=sysconfig.get_path("stdlib"),
         packages=sysconfig.get_path("purelib"),
+        prefixes=tuple({sys.prefix, sys.base_prefix} - {"/usr", "/usr/local"}),
     )
 
 

@@ -27,6 +27,7 @@ from measured.machine import Interpreter, load_average
 __all__ = ["MOST_BYTES", "Job", "Run", "end_all", "run"]
 
 MOST_BYTES = 1_000_000  # a page that shows more than a megabyte of output helps nobody
+FLOOD = f"printed more than {MOST_BYTES:,} bytes", "flood"
 GRACE_S = 2.0  # helpers of multiprocessing end by themselves shortly after the block
 INSIDE = Path(__file__).with_name("inside")
 POLL_S = 0.05
@@ -114,7 +115,7 @@ class Watch(threading.Thread):
         deadline = time.monotonic() + self._job.timeout_s
         while not self.ended.wait(POLL_S):
             if any(path.stat().st_size > MOST_BYTES for path in self._files):
-                self.reason = f"printed more than {MOST_BYTES:,} bytes", "flood"
+                self.reason = FLOOD
             elif time.monotonic() > deadline:
                 self.reason = f"was still running after {self._job.timeout_s:g} s", "timeout"
                 self._ask_for_stacks()
@@ -183,8 +184,9 @@ def run_in(folder: Path, job: Job) -> Run:
     for record in result.records:  # from bytes of the file to characters of the text
         if record.get("printed") is not None:
             record["printed"] = len(readable(printed[: record["printed"]], scrub))
-    broken = len(printed) < MOST_BYTES and not is_utf8(printed)
-    judge(result, code, watch.reason, broken, left)
+    flood = max(path.stat().st_size for path in (out, err)) > MOST_BYTES
+    stopped = watch.reason or (FLOOD if flood else None)
+    judge(result, code, stopped, broken=not flood and not is_utf8(printed), left=left)
     return result
 
 
@@ -280,29 +282,35 @@ class Scrub:
     """Takes the paths of this machine out of a text."""
 
     def __init__(self, folder: Path, job: Job) -> None:
-        """Know the folders of a block, longest first."""
+        """Know the folders of a block, and by which name each is told."""
         python = job.interpreter
         version = "python" + ".".join(map(str, python.version[:2]))
-        names = {
-            str(folder / "block") + os.sep: "",
-            str(folder) + os.sep: "",
-            python.library + os.sep: version + os.sep,
-            python.packages + os.sep: "site-packages" + os.sep,
+        told = {
+            tempfile.gettempdir(): "tmp",
+            str(folder): "",
+            str(folder / "block"): "",
+            str(Path.home()): "~",
+            str(Path.cwd()): "",
+            **dict.fromkeys(python.prefixes, "prefix"),
+            python.library: version,
+            python.packages: "site-packages",
             python.executable: "python",
-            str(Path.cwd()) + os.sep: "",
-            str(Path.home()) + os.sep: "~" + os.sep,
-            **{str(path) + os.sep: "" for path in job.paths},
+            str(INSIDE): "",
+            **{str(path): "" for path in job.paths},
         }
-        names |= {
-            str(Path(path).resolve()) + os.sep * path.endswith(os.sep): name
-            for path, name in names.items()
-        }
-        self._names = dict(sorted(names.items(), key=lambda item: -len(item[0])))
-        self._any = re.compile("|".join(map(re.escape, self._names)))
+        resolved = {str(Path(path).resolve()): name for path, name in told.items()}
+        names = {**resolved, **told}
+        self._names = {path: name for path, name in names.items() if len(Path(path).parts) > 1}
+        longest_first = sorted(map(re.escape, self._names), key=len, reverse=True)
+        self._any = re.compile(rf"({'|'.join(longest_first)})(?![\w.-])([/\\]?)")
 
     def __call__(self, text: str) -> str:
         """Return `text` with each folder of this machine replaced by a name."""
-        return self._any.sub(lambda match: self._names[match[0]], text)
+        return self._any.sub(self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        name = self._names[match[1]]
+        return f"{name}{match[2]}" if name else "" if match[2] else "."
 
 
 def read_start(path: Path) -> bytes:
@@ -330,7 +338,8 @@ def judge(
     result: Run,
     code: int,
     stopped: tuple[str, str] | None,
-    broken: bool,  # noqa: FBT001 - a fact among facts
+    *,
+    broken: bool,
     left: Sequence[psutil.Process],
 ) -> None:
     """Say in the result whether the block failed, and how."""

@@ -4,17 +4,10 @@ Ordinary blocks run side by side. Measuring ones run alone, one round of each in
 that follow one another at once see the same disturbance.
 """
 
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from measured import interpreters
 from measured.blocks import Block, key_of
@@ -92,19 +85,21 @@ class Schedule:
 
         if not any(left(task) > 0 for task in tasks):
             return
+        from measured.progress import progress_of  # noqa: PLC0415 - most builds run nothing
+
         with progress_of(sum(max(0, left(task)) for task in tasks)) as progress:
             with self.store.lock():  # another build may have run some while this one waited
                 ordinary = [task for task in tasks if not task.block.timing and left(task) > 0]
                 for task in side_by_side(self._run_once, ordinary, self.machine.cores):
-                    progress.done(task)
+                    progress.done(str(task.block))
             measuring = [task for task in tasks if task.block.timing]
             for number in range(rounds):
                 for task in measuring:
                     with self.store.lock():
                         if left(task) >= rounds - number:
-                            progress.begins(task)
+                            progress.begins(str(task.block))
                             self._run_once(task)
-                            progress.done(task)
+                            progress.done(str(task.block))
 
     def _run_once(self, task: Task) -> None:
         """Run a task and keep what came of it; a failed run is kept for this build only."""
@@ -129,68 +124,3 @@ def side_by_side(work: Callable[[Task], None], tasks: Sequence[Task], width: int
             pool.shutdown(wait=False, cancel_futures=True)
             end_all()
             raise
-
-
-class Report(Protocol):
-    """Tells how far a pass is."""
-
-    def begins(self, task: Task) -> None:
-        """Say that a task begins."""
-
-    def done(self, task: Task) -> None:
-        """Say that a task is done."""
-
-
-@contextmanager
-def progress_of(total: int) -> Iterator[Report]:
-    """Show progress on standard error: a bar on a terminal, else one line per block."""
-    if not sys.stderr.isatty():
-        yield Lines(total)
-        return
-    columns = (
-        TextColumn("measuring"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield Bar(progress, total)
-
-
-class Bar:
-    """A progress bar: blocks done of all, time left, what runs now."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        """Show a bar of `total` runs."""
-        self._progress = progress
-        self._id = progress.add_task("", total=total)
-
-    def begins(self, task: Task) -> None:
-        """Name what runs now."""
-        self._progress.update(self._id, description=str(task.block))
-
-    def done(self, task: Task) -> None:
-        """Count one run."""
-        self._progress.update(self._id, advance=1, description=str(task.block))
-
-
-class Lines:
-    """One line for each run, for a log."""
-
-    def __init__(self, total: int) -> None:
-        """Count up to `total` runs."""
-        self._total, self._count, self._start = total, 0, time.monotonic()
-
-    def begins(self, task: Task) -> None:
-        """Say nothing: the line comes when it is done."""
-
-    def done(self, task: Task) -> None:
-        """Write the line of one run."""
-        self._count += 1
-        left = (time.monotonic() - self._start) / self._count * (self._total - self._count)
-        print(  # noqa: T201 - progress
-            f"measured: {self._count} of {self._total}, {task.block}, about {left:.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )

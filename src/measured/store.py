@@ -116,7 +116,10 @@ def read(path: Path) -> Run:
         )
     if checksum != digest(payload.rstrip("\n")):
         raise ValueError("is damaged")
-    return Run(**json.loads(payload))
+    try:
+        return Run(**json.loads(payload))
+    except TypeError as error:
+        raise ValueError("another version wrote") from error
 
 
 def digest(payload: str) -> str:

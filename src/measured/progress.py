@@ -1,0 +1,77 @@
+"""Tell how far a pass over blocks is: a bar on a terminal, else one line per block."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+__all__ = ["Report", "progress_of"]
+
+
+class Report(Protocol):
+    """Tells how far a pass is."""
+
+    def begins(self, block: str) -> None:
+        """Say that a block begins."""
+
+    def done(self, block: str) -> None:
+        """Say that a block is done."""
+
+
+@contextmanager
+def progress_of(total: int) -> Iterator[Report]:
+    """Show progress on standard error: a bar on a terminal, else one line per block."""
+    if not sys.stderr.isatty():
+        yield Lines(total)
+        return
+    columns = (
+        TextColumn("measuring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress, total)
+
+
+class Bar:
+    """A progress bar: blocks done of all, time left, what runs now."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        """Show a bar of `total` runs."""
+        self._progress = progress
+        self._id = progress.add_task("", total=total)
+
+    def begins(self, block: str) -> None:
+        """Name what runs now."""
+        self._progress.update(self._id, description=block)
+
+    def done(self, block: str) -> None:
+        """Count one run."""
+        self._progress.update(self._id, advance=1, description=block)
+
+
+class Lines:
+    """One line for each run, for a log."""
+
+    def __init__(self, total: int) -> None:
+        """Count up to `total` runs."""
+        self._total, self._count, self._start = total, 0, time.monotonic()
+
+    def begins(self, block: str) -> None:
+        """Say nothing: the line comes when it is done."""
+
+    def done(self, block: str) -> None:
+        """Write the line of one run."""
+        self._count += 1
+        left = (time.monotonic() - self._start) / self._count * (self._total - self._count)
+        print(  # noqa: T201 - progress
+            f"measured: {self._count} of {self._total}, {block}, about {left:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -296,6 +296,7 @@ class Scrub:
             python.packages: "site-packages",
             python.executable: "python",
             str(INSIDE): "",
+            str(INSIDE.parents[1]): "",
             **{str(path): "" for path in job.paths},
         }
         resolved = {str(Path(path).resolve()): name for path, name in told.items()}

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from measured import fences, pages
@@ -19,6 +20,17 @@ ROUNDS = 15
 """Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
 
 
+def positive(text: str) -> int:
+    """Read a number of rounds.
+
+    Raises:
+        ValueError: If it is not 1 or more.
+    """
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(prog="python -m measured", description=__doc__)
@@ -28,7 +40,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run what is missing, up to a number of rounds")
     run.add_argument(
-        "--rounds", type=int, default=ROUNDS, help=f"rounds of each figure, {ROUNDS} unless told"
+        "--rounds",
+        type=positive,
+        default=ROUNDS,
+        help=f"rounds of each figure, {ROUNDS} unless told",
     )
     run.add_argument(
         "--only", default="", metavar="PATH", help="pages whose path begins so, as threads/"
@@ -102,14 +117,12 @@ def show_comparison(console: Console, task: Task, runs: list[Run], title: str, s
     """Print the table and the verdicts of one comparison."""
     rounds = pages.arms_of(runs, title)
     baseline = next(iter(rounds[0]))
-    table = Table(
-        "arm", "time of a call", f"{baseline} / arm", title=f"{title} ({len(rounds)} pairs)"
-    )
+    heads = ("arm", "time of a call", f"{baseline} / arm")
+    table = Table(*heads, title=f"{escape(title)} ({len(rounds)} pairs)")
     for arm in rounds[0]:
-        time = pages.interval(estimate([arms[arm] for arms in rounds]))
-        table.add_row(
-            arm, time, pages.number(estimate([arms[baseline] / arms[arm] for arms in rounds]))
-        )
+        time = estimate([arms[arm] for arms in rounds])
+        ratio = estimate([arms[baseline] / arms[arm] for arms in rounds])
+        table.add_row(arm, pages.interval(time), pages.number(ratio))
     console.print(table)
     colours = {Decision.HOLDS: "green", Decision.FAILS: "red", Decision.OPEN: "yellow"}
     for judged in pages.judge_claims(runs, title, task.interpreter, site.schedule.machine):

@@ -359,11 +359,15 @@ def load_site(config_file: Path) -> Site:
     """Open the site that a mkdocs.yml describes, as the command line does.
 
     Raises:
-        FenceError: If the extension is not listed there.
+        FenceError: If the file is not in order, or does not list the extension.
     """
     from mkdocs.config import load_config  # noqa: PLC0415 - a build by Zensical does without
+    from mkdocs.exceptions import MkDocsException  # noqa: PLC0415 - likewise
 
-    config = load_config(config_file=str(config_file))
+    try:
+        config = load_config(config_file=str(config_file))
+    except MkDocsException as error:
+        raise FenceError(str(error)) from error
     if "measured.fences" not in config.markdown_extensions:
         raise FenceError(f"{config_file.name} does not list measured.fences")
     settings = FencesExtension(**config.mdx_configs.get("measured.fences", {})).getConfigs()

@@ -27,7 +27,8 @@ __all__ = [
     "seconds",
 ]
 
-SHOWN_LINES = 12
+SHOWN_LINES, SHOWN_COLUMNS = 12, 300
+ROUNDS_TO_1000 = 999.5
 SIGNS = {Decision.HOLDS: "✓", Decision.FAILS: "✗", Decision.OPEN: "?"}
 CLASSES = {Decision.HOLDS: "holds", Decision.FAILS: "fails", Decision.OPEN: "open"}
 
@@ -49,20 +50,18 @@ class Judged:
 
 def seconds(value: float) -> str:
     """Write a duration with three digits and the unit that suits it."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            return (
-                f"{value / size:.3g} {unit}"
-                if value < 1000 * size
-                else f"{value / size:.0f} {unit}"
-            )
-    return f"{value / 1e-9:.3g} ns"
+    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+    # What rounds to 1 of a unit is not written as 1000 of the next.
+    unit, size = next((one for one in units if value >= 0.9995 * one[1]), units[-1])
+    count = value / size
+    return f"{count:.3g} {unit}" if count < ROUNDS_TO_1000 else f"{count:.0f} {unit}"
 
 
 def number(ratio: Estimate) -> str:
     """Write a ratio as precisely as its interval allows, and the interval."""
     if ratio.low is None or ratio.high is None:
-        return f"{ratio.median:.2g} (no interval yet)"
+        digits = max(0, 1 - math.floor(math.log10(ratio.median)))
+        return f"{ratio.median:.{digits}f} (no interval yet)"
     width = ratio.high - ratio.low
     digits = min(3, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 3
     return f"{ratio.median:.{digits}f} ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
@@ -281,7 +280,10 @@ def plate_text(
 def last_lines(text: str) -> str:
     """Keep the end of a long text."""
     lines = text.rstrip().splitlines()
-    return "\n".join(["...", *lines[-SHOWN_LINES:]] if len(lines) > SHOWN_LINES else lines)
+    kept = ["...", *lines[-SHOWN_LINES:]] if len(lines) > SHOWN_LINES else lines
+    return "\n".join(
+        line if len(line) <= SHOWN_COLUMNS else line[:SHOWN_COLUMNS] + "..." for line in kept
+    )
 
 
 def lesson(run: Run) -> str:

@@ -46,14 +46,21 @@ class Bar:
         """Show a bar of `total` runs."""
         self._progress = progress
         self._id = progress.add_task("", total=total)
+        self._running: list[str] = []
 
     def begins(self, block: str) -> None:
         """Name what runs now."""
-        self._progress.update(self._id, description=block)
+        self._running.append(block)
+        self._name_running(advance=0)
 
     def done(self, block: str) -> None:
         """Count one run."""
-        self._progress.update(self._id, advance=1, description=block)
+        self._running.remove(block)
+        self._name_running(advance=1)
+
+    def _name_running(self, *, advance: int) -> None:
+        names = ", ".join(self._running)
+        self._progress.update(self._id, advance=advance, description=names, refresh=True)
 
 
 class Lines:

@@ -214,8 +214,8 @@ def environment_of(job: Job, records: Path, token: str) -> dict[str, str]:
 def family(token: str, pid: int) -> list[psutil.Process]:
     """Find every process that a block started and that still runs, the block included.
 
-    A process is of the family if it descends from the block or inherited its environment:
-    an orphan, also one in a session of its own, is found by the latter.
+    A process is of the family if it descends from the block, is of its session, or inherited its
+    environment. So an orphan is found unless it left the session and the environment both.
     """
     found = {}
     try:
@@ -225,11 +225,21 @@ def family(token: str, pid: int) -> list[psutil.Process]:
         pass
     for process in psutil.process_iter():
         try:
-            if process.pid not in found and process.environ().get("MEASURED_RUN") == token:
+            if process.pid not in found and (
+                session_of(process.pid) == pid or process.environ().get("MEASURED_RUN") == token
+            ):
                 found[process.pid] = process
         except (psutil.Error, OSError):  # not ours, or gone
             continue
     return [process for process in found.values() if alive(process)]
+
+
+def session_of(pid: int) -> int | None:
+    """Return the session of a process, or None where there are no sessions."""
+    try:
+        return os.getsid(pid)
+    except (AttributeError, OSError):
+        return None
 
 
 def alive(process: psutil.Process) -> bool:

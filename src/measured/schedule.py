@@ -90,7 +90,12 @@ class Schedule:
         with progress_of(sum(max(0, left(task)) for task in tasks)) as progress:
             with self.store.lock():  # another build may have run some while this one waited
                 ordinary = [task for task in tasks if not task.block.timing and left(task) > 0]
-                for task in side_by_side(self._run_once, ordinary, self.machine.cores):
+
+                def work(task: Task) -> None:
+                    progress.begins(str(task.block))
+                    self._run_once(task)
+
+                for task in side_by_side(work, ordinary, self.machine.cores):
                     progress.done(str(task.block))
             measuring = [task for task in tasks if task.block.timing]
             for number in range(rounds):

@@ -50,13 +50,14 @@ def report_exit() -> None:
 
 def report_raise(kind: type[BaseException], *rest: object) -> None:
     """Say which exception ends the block."""
-    write_record(kind="raised", name=kind.__name__, thread=None)
+    if os.getpid() == BLOCK:
+        write_record(kind="raised", name=kind.__name__, thread=None)
     sys.__excepthook__(kind, *rest)  # type: ignore[arg-type]
 
 
 def report_thread_raise(args: threading.ExceptHookArgs) -> None:
     """Say which exception ended a thread."""
-    if args.exc_type is not SystemExit:
+    if os.getpid() == BLOCK and args.exc_type is not SystemExit:
         thread = args.thread.name if args.thread else "a thread"
         write_record(kind="raised", name=args.exc_type.__name__, thread=thread)
     threading.__excepthook__(args)

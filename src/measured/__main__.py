@@ -11,7 +11,7 @@ from rich.table import Table
 
 from measured import fences, pages
 from measured.fences import Site
-from measured.runner import Run
+from measured.runs import Run
 from measured.schedule import Task
 from measured.store import StoreError
 from measured.verdict import Decision, estimate

@@ -64,7 +64,7 @@ def key_of(
         A digest that changes when one of them does, or a local module that the block imports.
     """
     modules = {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        name: digest_of(path, path.stat().st_mtime_ns)
         for name, path in local_modules(block.source, paths).items()
     }
     facts = {
@@ -77,6 +77,12 @@ def key_of(
         "lock": lock,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def digest_of(path: Path, changed: int) -> str:  # noqa: ARG001 - part of the key
+    """Digest a file, read again when it changed."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def local_modules(source: str, paths: Sequence[Path]) -> dict[str, Path]:

@@ -11,6 +11,7 @@ import logging
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from markdown.preprocessors import Preprocessor
 from measured import interpreters, pages
 from measured.blocks import Block
 from measured.machine import Interpreter, load_average
-from measured.runner import Run
+from measured.runs import Run
 from measured.schedule import Schedule, Task
 from measured.store import Store, StoreError
 from measured.verdict import Decision
@@ -82,30 +83,51 @@ def is_on(value: str) -> bool:
     return value.lower() not in {"", "no", "off", "false", "0"}
 
 
-@lru_cache(maxsize=1024)
-def fences_in(text: str) -> tuple[Fence, ...]:
-    """List the python fences of a text, with the parser that the page is rendered with."""
-    found = []
+class FenceReader:
+    """Lists the python fences of a text, with the parser that pages are rendered with."""
 
-    def accept(_language: str, inputs: dict[str, str], options: dict[str, Any], *_: object) -> bool:
+    def __init__(self) -> None:
+        """Make a Markdown instance that knows fences and nothing else."""
+        custom = [
+            {"name": name, "class": name, "validator": self._accept, "format": self._take}
+            for name in LANGUAGES
+        ]
+        self._md = Markdown(
+            extensions=["pymdownx.superfences"],
+            extension_configs={"pymdownx.superfences": {"custom_fences": custom}},
+        )
+        self._found: list[Fence] = []
+        self._lock = threading.Lock()
+
+    def read(self, text: str) -> tuple[Fence, ...]:
+        """List the python fences of a text."""
+        with self._lock:
+            self._found = []
+            self._md.reset()
+            self._md.preprocessors["fenced_code_block"].run(text.split("\n"))
+            return tuple(self._found)
+
+    def _accept(
+        self, _language: str, inputs: dict[str, str], options: dict[str, Any], *_: object
+    ) -> bool:
         options.update(inputs)
         return True
 
-    def take(
-        source: str, language: str, _class: str, options: dict[str, Any], *_: object, **__: object
+    def _take(
+        self,
+        source: str,
+        language: str,
+        _class: str,
+        options: dict[str, Any],
+        *_: object,
+        **__: object,
     ) -> str:
-        found.append(Fence(options, source, language))
+        self._found.append(Fence(options, source, language))
         return ""
 
-    custom = [
-        {"name": name, "class": name, "validator": accept, "format": take} for name in LANGUAGES
-    ]
-    md = Markdown(
-        extensions=["pymdownx.superfences"],
-        extension_configs={"pymdownx.superfences": {"custom_fences": custom}},
-    )
-    md.preprocessors["fenced_code_block"].run(text.split("\n"))
-    return tuple(found)
+
+READER = FenceReader()
+fences_in = lru_cache(maxsize=1024)(READER.read)
 
 
 def check_options(options: Mapping[str, str]) -> None:
@@ -409,13 +431,14 @@ class PageFences(Preprocessor):
 
     Attributes:
         settings: The extension's configuration.
+        blocks: The page's blocks.
     """
 
     def __init__(self, md: Markdown, settings: Mapping[str, Any]) -> None:
         """Wait for a page."""
         super().__init__(md)
         self.settings = settings
-        self.text = ""
+        self.blocks: list[Block] = []
 
     def place(self) -> tuple[str, Any]:
         """Return the page's path and the site's configuration, of MkDocs or of Zensical."""
@@ -435,15 +458,16 @@ class PageFences(Preprocessor):
         """Look at the page's fences, and log those that ask for what cannot be."""
         if hasattr(self.md, "_original_md"):
             return lines  # a piece of a page
-        self.text = "\n".join(lines).rstrip()
+        text = "\n".join(lines).rstrip()
         fenced: Any = self.md.preprocessors["fenced_code_block"]
         languages = {entry["name"] for entry in fenced.extension.superfences}
-        for fence in fences_in(self.text):
+        for fence in fences_in(text):
             try:
                 check_options(fence.options)
                 check_language(fence, languages)
             except FenceError as error:
                 self.refuse(fence, error)
+        self.blocks = list(self.site().blocks_of(text, self.place()[0])) if fences_in(text) else []
         return lines
 
     def refuse(self, fence: Fence, error: FenceError) -> None:
@@ -507,14 +531,9 @@ def follow_fence(
     except FenceError as error:  # logged when the page was read
         notice = pages.message_notice("This fence cannot be followed", str(error))
         return highlight(md, code, "python", given) + notice
-    path = known.place()[0]
     block = next(
-        (
-            one
-            for one in site.blocks_of(known.text, path)
-            if one.source == code and options["id"] in {"", one.name}
-        ),
-        block_of(fence, path, 0, "block"),  # not on the page: another block wrote it
+        (one for one in known.blocks if one.source == code and options["id"] in {"", one.name}),
+        block_of(fence, known.place()[0], 0, "block"),  # not on the page: another block wrote it
     )
     options["result"] = options["result"] or site.settings["result"]
     return compose(md, fence, site.render(block, md, options), options["tabs"])

@@ -10,7 +10,7 @@ from measured import cards, pictures
 from measured.blocks import Block
 from measured.machine import Interpreter, Machine
 from measured.pictures import Bar, Span
-from measured.runner import Run
+from measured.runs import Run
 from measured.verdict import Claim, Decision, Estimate, Verdict, decide, estimate
 
 __all__ = [

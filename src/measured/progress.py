@@ -4,10 +4,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 __all__ = ["Report", "progress_of"]
 
@@ -28,21 +28,24 @@ def progress_of(total: int) -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield Lines(total)
         return
+    from rich import progress as rich  # noqa: PLC0415 - only a terminal shows it
+    from rich.console import Console  # noqa: PLC0415 - likewise
+
     columns = (
-        TextColumn("measuring"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        rich.TextColumn("measuring"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TimeRemainingColumn(),
+        rich.TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield Bar(progress, total)
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        yield Bar(shown, total)
 
 
 class Bar:
     """A progress bar: blocks done of all, time left, what runs now."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: "Progress", total: int) -> None:
         """Show a bar of `total` runs."""
         self._progress = progress
         self._id = progress.add_task("", total=total)

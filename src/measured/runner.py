@@ -14,23 +14,28 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 from measured.machine import Interpreter, load_average
+from measured.runs import Run
 
-__all__ = ["MOST_BYTES", "Job", "Run", "end_all", "run"]
+__all__ = ["MOST_BYTES", "Job", "end_all", "run", "side_by_side"]
 
 MOST_BYTES = 1_000_000  # a page that shows more than a megabyte of output helps nobody
 FLOOD = f"printed more than {MOST_BYTES:,} bytes", "flood"
+C_STACK = "Current thread's C stack trace"  # 3.14's faulthandler adds addresses of machine code
 GRACE_S = 2.0  # helpers of multiprocessing end by themselves shortly after the block
 INSIDE = Path(__file__).with_name("inside")
 POLL_S = 0.05
+
+Item = TypeVar("Item")
 
 RUNNING: dict[str, int] = {}
 """The blocks that run now: the process of each, by its token."""
@@ -53,49 +58,6 @@ class Job:
     paths: Sequence[Path] = ()
     timeout_s: float = 60.0
     round_number: int = 0
-
-
-@dataclass(slots=True)
-class Run:
-    """What came of running a block.
-
-    Attributes:
-        failure: Why it failed, in words for a reader, or None.
-        failure_name: The failure as `fails="..."` on a fence names it, or None.
-        output: What it printed.
-        errors: What it wrote to standard error.
-        records: What it measured, in the order measured.
-        wall_s: Seconds from its start to its end.
-        cpu_s: CPU seconds, its own and its children's, or None if it could not say.
-        peak_kib: The most memory it had at once, in KiB, or None if it could not say.
-        load: Load average of the machine when it started, or None where nobody counts.
-        started: When it started, in UTC.
-    """
-
-    failure: str | None = None
-    failure_name: str | None = None
-    output: str = ""
-    errors: str = ""
-    records: list[dict[str, Any]] = field(default_factory=list)
-    wall_s: float = 0.0
-    cpu_s: float | None = None
-    peak_kib: int | None = None
-    load: float | None = None
-    started: str = ""
-
-    def surprise(self, fails: str) -> str:
-        """Say how this run is not what its fence promises; an empty string if it is.
-
-        Args:
-            fails: The failure that the fence promises, or an empty string.
-        """
-        if not fails:
-            return self.failure or ""
-        if self.failure is None:
-            return f"succeeded, and was meant to fail with {fails}"
-        if self.failure_name != fails:
-            return f"{self.failure}, and was meant to fail with {fails}"
-        return ""
 
 
 class Watch(threading.Thread):
@@ -175,12 +137,14 @@ def run_in(folder: Path, job: Job) -> Run:
         watch.ended.set()
         watch.join()
         left = wait_for_helpers(family(token, process.pid))
-        end_processes([*left, *family(token, process.pid)])
+        if left:  # one of them may have started another just now
+            end_processes([*left, *family(token, process.pid)])
         process.wait()
     result.records = read_records(records)
     scrub = Scrub(folder, job)
     printed, noted = read_start(out), read_start(err)
-    result.output, result.errors = readable(printed, scrub), readable(noted, scrub)
+    result.output = readable(printed, scrub)
+    result.errors = readable(noted, scrub).partition(C_STACK)[0]
     for record in result.records:  # from bytes of the file to characters of the text
         if record.get("printed") is not None:
             record["printed"] = len(readable(printed[: record["printed"]], scrub))
@@ -269,6 +233,20 @@ def end_processes(processes: Iterable[psutil.Process]) -> None:
                 getattr(process, act)()
             except psutil.Error:
                 continue
+
+
+def side_by_side(work: Callable[[Item], None], items: Sequence[Item], width: int) -> Iterator[Item]:
+    """Work on items in `width` threads and yield each when it is done."""
+    with ThreadPoolExecutor(width, thread_name_prefix="measured-run") as pool:
+        running = {pool.submit(work, item): item for item in items}
+        try:
+            for future in as_completed(running):
+                future.result()
+                yield running[future]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
 
 
 def end_all() -> None:

@@ -4,15 +4,14 @@ Ordinary blocks run side by side. Measuring ones run alone, one round of each in
 that follow one another at once see the same disturbance.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from measured import interpreters
 from measured.blocks import Block, key_of
 from measured.machine import Interpreter, Machine, describe_machine
-from measured.runner import Job, Run, end_all, run
+from measured.runs import Run
 from measured.store import Store
 
 __all__ = ["Schedule", "Task"]
@@ -77,17 +76,20 @@ class Schedule:
             blocks: The blocks of the site.
             rounds: How many rounds every measuring block should have.
         """
-        tasks = {task.key: task for block in blocks for task in self.tasks(block)}.values()
-        wanted = {task.key: rounds if task.block.timing else 1 for task in tasks}
 
         def left(task: Task) -> int:
-            return 0 if task.key in self.failed else wanted[task.key] - len(self.known(task))
+            wanted = rounds if task.block.timing else 1
+            return 0 if task.key in self.failed else wanted - len(self.known(task))
 
-        if not any(left(task) > 0 for task in tasks):
+        every = {task.key: task for block in blocks for task in self.tasks(block)}.values()
+        tasks = [task for task in every if left(task) > 0]
+        if not tasks:
             return
-        from measured.progress import progress_of  # noqa: PLC0415 - most builds run nothing
+        # Imported late, so that a build that runs nothing is quick.
+        from measured.progress import progress_of  # noqa: PLC0415
+        from measured.runner import side_by_side  # noqa: PLC0415
 
-        with progress_of(sum(max(0, left(task)) for task in tasks)) as progress:
+        with progress_of(sum(map(left, tasks))) as progress:
             with self.store.lock():  # another build may have run some while this one waited
                 ordinary = [task for task in tasks if not task.block.timing and left(task) > 0]
 
@@ -108,6 +110,8 @@ class Schedule:
 
     def _run_once(self, task: Task) -> None:
         """Run a task and keep what came of it; a failed run is kept for this build only."""
+        from measured.runner import Job, run  # noqa: PLC0415 - likewise
+
         number = len(self.store.load(task.key))
         block = task.block
         result = run(Job(block.source, task.interpreter, self.paths, block.timeout_s, number))
@@ -115,17 +119,3 @@ class Schedule:
             self.failed[task.key] = result
         else:
             self.store.append(task.key, result)
-
-
-def side_by_side(work: Callable[[Task], None], tasks: Sequence[Task], width: int) -> Iterator[Task]:
-    """Work on tasks in `width` threads and yield each when it is done."""
-    with ThreadPoolExecutor(width, thread_name_prefix="measured-run") as pool:
-        running = {pool.submit(work, task): task for task in tasks}
-        try:
-            for future in as_completed(running):
-                future.result()
-                yield running[future]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_all()
-            raise

@@ -183,6 +183,54 @@ def test_a_dead_connection_is_replaced(database: Database) -> None:
             assert second.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_a_connection_that_fails_its_check_is_closed(database: Database) -> None:
+    """It may be open still, though of no use."""
+
+    def refuse(_: sqlite3.Connection) -> None:
+        raise ConnectionResetError
+
+    with ConnectionPool(database.connect, max_size=1, check=refuse) as pool:
+        for _ in range(3):
+            with pool.connection():
+                assert database.open_now() == 1
+
+
+@pytest.mark.parametrize("fails_to_roll_back", [False, True])
+def test_a_discarded_connection_is_rolled_back_closed_and_never_seen_again(
+    *, fails_to_roll_back: bool
+) -> None:
+    """Also if it is too dead to roll back; the caller sees its own error."""
+    calls: list[str] = []
+
+    class Connection:
+        def commit(self) -> None:
+            calls.append("commit")
+
+        def rollback(self) -> None:
+            calls.append("rollback")
+            if fails_to_roll_back:
+                raise ConnectionResetError
+
+        def close(self) -> None:
+            calls.append("close")
+
+    def check(_: Connection) -> None:
+        calls.append("check")
+
+    def borrow(*, fails: bool) -> None:
+        with pool.connection():
+            if fails:
+                raise KeyError("in the block")
+
+    pool = ConnectionPool(Connection, max_size=1, check=check)
+    with pytest.raises(KeyError, match="in the block"):
+        borrow(fails=True)
+    assert calls == ["rollback", "close"]
+    borrow(fails=False)
+    assert calls == ["rollback", "close", "commit"]
+    pool.close()
+
+
 def test_a_connect_that_fails_gives_its_place_back(database: Database) -> None:
     """The error reaches the borrower, and the next one can connect."""
     failures = iter([ConnectionRefusedError("down"), None])

@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 
@@ -216,6 +217,34 @@ def test_after_an_error_no_later_item_begins_a_stage() -> None:
     assert begun == [0]
 
 
+def test_after_an_error_nothing_more_is_read() -> None:
+    """While item 0 still holds the second stage, the thread that reads has ended."""
+    reading: list[threading.Thread] = []
+    failed = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        reading.append(threading.current_thread())
+        yield from range(2)
+        assert failed.wait(10)
+        yield from itertools.count(2)
+
+    def first(number: int) -> int:
+        if number == 1:
+            failed.set()
+            raise ValueError("item 1")
+        return number
+
+    def second(number: int) -> int:
+        reading[0].join(10)
+        assert not reading[0].is_alive()
+        return number
+
+    results = run_pipeline(numbers(), [first, second], max_in_flight=10**6)
+    assert next(results) == 0
+    with pytest.raises(ValueError, match="item 1"):
+        next(results)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError])
 def test_any_error_goes_through(error: type[BaseException]) -> None:
     """Also those that are no `Exception`."""
@@ -321,18 +350,25 @@ def test_nothing_starts_before_the_first_result_is_asked_for() -> None:
 
 
 def test_a_result_is_gone_when_the_consumer_drops_it() -> None:
-    """Neither the pipeline nor an idle worker keeps it."""
+    """Neither the pipeline nor an idle worker keeps it; both stages are idle here."""
 
     class Large:
         pass
 
-    results = run_pipeline([1, 2], [lambda _: Large(), lambda large: large], max_in_flight=1)
-    kept = weakref.ref(next(results))
-    assert isinstance(next(results), Large)  # by now each worker has gone on
-    gc.collect()
+    go_on = threading.Event()
 
+    def numbers() -> Iterator[int]:
+        yield 1
+        assert go_on.wait(30)
+
+    results = run_pipeline(numbers(), [lambda _: Large(), lambda large: large])
+    kept = weakref.ref(next(results))
+    deadline = time.monotonic() + 10
+    while kept() is not None and time.monotonic() < deadline:
+        gc.collect()  # the worker that made it may still be on its way back to its queue
     assert kept() is None
-    results.close()
+    go_on.set()
+    assert list(results) == []
 
 
 def test_a_thread_that_cannot_start_is_an_error_and_leaves_none(

@@ -75,10 +75,8 @@ class ConnectionPool(Generic[Connection]):
             raise ValueError(f"timeout_s must be 0 or more, got {timeout_s}")
         self._connect, self._check = connect, check
         self._max_size, self._timeout_s = max_size, min(timeout_s, threading.TIMEOUT_MAX)
-        self._changed = threading.Condition()
+        self._lent, self._closed, self._changed = 0, False, threading.Condition()
         self._idle: list[Connection] = []
-        self._lent = 0
-        self._closed = False
 
     def __enter__(self) -> Self:
         """Return the pool itself."""

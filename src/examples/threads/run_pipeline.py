@@ -13,8 +13,6 @@ from typing import Any
 
 __all__ = ["run_pipeline"]
 
-_Stage = tuple[Callable[[Any], Any], int]  # what it does, in how many threads
-
 
 def run_pipeline(
     items: Iterable[Any],
@@ -69,77 +67,73 @@ def run_pipeline(
         raise ValueError(f"workers must be 1 or more for each of {len(stages)}, got {workers}")
     if operator.index(max_in_flight) < 1:
         raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight}")
-    return _Run(iter(items), list(zip(stages, counts, strict=True)), max_in_flight).results()
+    return _Run(iter(items), list(stages), max_in_flight).results(counts)
 
 
 class _Run:
     # An item takes a place before it is read, and gives it back when its result is taken. So no
     # queue is ever full, no put waits, and nobody has to be woken from one.
 
-    def __init__(self, items: Iterator[Any], stages: list[_Stage], max_in_flight: int) -> None:
+    def __init__(self, items: Iterator[Any], stages: list[Any], max_in_flight: int) -> None:
         self._items, self._stages = items, stages
-        self._places = threading.Semaphore(max_in_flight)
+        # Numbers of the items that failed: what stands behind one of them begins no stage.
+        self._places, self._failed = threading.Semaphore(max_in_flight), list[int]()
         self._inboxes = [queue.Queue[Any](max_in_flight + 1) for _ in stages]
         self._results = queue.Queue[queue.SimpleQueue[Any]](max_in_flight)
-        self._failed: list[int] = []
-        self._stopped = threading.Event()
+        self._hand_on = [*(inbox.put_nowait for inbox in self._inboxes[1:]), _hand_out]
 
     def _read(self) -> None:
         for number in itertools.count():
             self._places.acquire()
-            if self._stopped.is_set() or self._failed:
+            if self._failed:
                 return
             result: queue.SimpleQueue[Any] = queue.SimpleQueue()  # for one outcome
             self._results.put_nowait(result)  # in the order of items, whichever is ready first
             try:
                 self._inboxes[0].put_nowait((number, result, next(self._items)))
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                result.put((False,) if isinstance(error, StopIteration) else (True, error))
+                result.put(None if isinstance(error, StopIteration) else (True, error))
                 return
             del result  # or this thread would keep the outcome alive
 
     def _work(self, position: int) -> None:
-        call, inbox = self._stages[position][0], self._inboxes[position]
+        call, inbox = self._stages[position], self._inboxes[position]
         for number, result, item in iter(inbox.get, None):
-            if not self._stopped.is_set() and number <= min(self._failed, default=number):
+            if number <= min(self._failed, default=number):
                 try:
-                    done = call(item)
-                    if position + 1 < len(self._stages):
-                        self._inboxes[position + 1].put_nowait((number, result, done))
-                    else:
-                        result.put((False, done))
-                    del done
+                    self._hand_on[position]((number, result, call(item)))
                 except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
                     self._failed.append(number)
                     result.put((True, error))
             del item, result  # as above
         inbox.put_nowait(None)  # for the next worker of this stage
 
-    def results(self) -> Generator[Any, None, None]:
+    def results(self, counts: list[int]) -> Generator[Any, None, None]:
         # Daemon threads: an interpreter that exits joins all others first, and would wait for ever
         # if somebody still held an unfinished iterator.
         threads = [
             threading.Thread(target=self._work, args=(at,), daemon=True, name=f"stage {at + 1}.{n}")
-            for at, (_, count) in enumerate(self._stages)
+            for at, count in enumerate(counts)
             for n in range(1, count + 1)
         ]
         threads.append(threading.Thread(target=self._read, daemon=True, name="reader"))
         try:
             for thread in threads:
                 thread.start()
-            while True:
-                has_failed, *outcome = self._results.get().get()
+            for has_failed, *outcome in iter(lambda: self._results.get().get(), None):
                 if has_failed:
                     raise outcome.pop()
-                if not outcome:  # the input has ended
-                    return
                 self._places.release()
                 yield outcome.pop()
         finally:
             if not sys.is_finalizing():
-                self._stopped.set()
+                self._failed.append(-1)  # before every item: nothing more begins
                 self._places.release()  # the reading thread may wait for one
                 for inbox in self._inboxes:
                     inbox.put_nowait(None)
                 for thread in filter(threading.Thread.is_alive, threads):
                     thread.join()
+
+
+def _hand_out(job: tuple[int, queue.SimpleQueue[Any], Any]) -> None:
+    job[1].put((False, job[2]))

@@ -1,0 +1,173 @@
+"""The server of `mkdocs serve` stays up whatever blocks do, and shows what was edited."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import urllib.request
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+
+    from tests.measured.conftest import Site
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
+
+
+class Server:
+    """A running `mkdocs serve`.
+
+    Attributes:
+        site: The site that it serves.
+        process: The server.
+        log: What it wrote so far.
+    """
+
+    def __init__(self, site: Site, wait_until: Callable[..., None]) -> None:
+        """Start the server on a free port and wait until it answers."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.site, self.wait_until, self.log = site, wait_until, ""
+        self.url = f"http://127.0.0.1:{port}/"
+        command = ("mkdocs", "serve", "--dev-addr", f"127.0.0.1:{port}")
+        self.process: subprocess.Popen[str] = site.start(*command)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.log += line
+
+    def page(self, name: str = "index") -> str:
+        """Fetch a page; an empty text if the server does not answer yet."""
+        try:
+            with urllib.request.urlopen(f"{self.url}{name}.html", timeout=5) as answer:  # noqa: S310 - our own
+                return answer.read().decode()
+        except OSError:
+            return ""
+
+    def wait_for(self, text: str, page: str = "index") -> None:
+        """Wait until a page shows a text."""
+
+        def there() -> bool:
+            assert self.process.poll() is None, f"the server ended:\n{self.log}"
+            return text in self.page(page)
+
+        self.wait_until(there, f"{text!r} on {page}", 30)
+
+    def end(self) -> int:
+        """Press Ctrl-C and give the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(15)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the server, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(15)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def serve(wait_until: Callable[..., None]) -> Iterator[Callable[[Site], Server]]:
+    """Give a function that serves a site until the test ends."""
+    servers = []
+
+    def start(site: Site) -> Server:
+        servers.append(Server(site, wait_until))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def test_the_server_survives_its_blocks_and_shows_edits(
+    site: Site, serve: Callable[[Site], Server]
+) -> None:
+    """Three blocks fail, each in its way; then a block, a module and prose are edited."""
+    site.write("lib/own.py", "VALUE = 'as it was'\n")
+    site.add("fails", "raise ValueError(1)")
+    site.add("exits", "import sys\nsys.exit(3)")
+    site.add("hangs", "import time\ntime.sleep(600)", timeout="0.3")
+    site.add("imports", "import own\nprint('module', own.VALUE)", page="other", counted=True)
+    site.add("prints", "print('block', 'one')", page="other", counted=True)
+
+    server = serve(site)
+    server.wait_for("raised ValueError")
+    for text in ("ended with exit code 3", "was still running after 0.3 s"):
+        assert text in server.page()
+    server.wait_for("module as it was", "other")
+    assert site.runs() == {"imports": 1, "prints": 1}
+
+    site.edit("docs/other.md", "print('block', 'one')", "print('block', 'two')")
+    server.wait_for("block two", "other")
+    assert site.runs() == {"prints": 1}
+
+    site.write("lib/own.py", "VALUE = 'edited'\n")
+    server.wait_for("module edited", "other")
+    assert site.runs() == {"imports": 1}
+
+    site.edit("docs/other.md", "# Page other", "# Page renamed")
+    server.wait_for("Page renamed", "other")
+    assert site.runs() == {}
+
+    site.edit("docs/index.md", "raise ValueError(1)", "print('mended', 'now')")
+    server.wait_for("mended now")
+    assert "raised ValueError" not in server.page()
+
+    server.end()
+    assert "Traceback" not in server.log.replace(
+        'Traceback (most recent call last):\n  File "block', ""
+    )
+
+
+def test_ctrl_c_ends_the_server_in_the_middle_of_a_block(
+    site: Site, serve: Callable[[Site], Server], wait_until: Callable[..., None]
+) -> None:
+    """It does not wait for the block's time limit, and no process is left."""
+    pids = site.folder / "runs.txt"
+    code = "import os, time\nprint(os.getpid(), file=open(os.environ['COUNT_RUNS'], 'a'))\n"
+    site.add("waits", code + "time.sleep(600)", timeout="600")
+
+    server = serve(site)
+    wait_until(lambda: pids.exists() and pids.read_text().strip(), "the block")
+    family = [server.process.pid, *map(int, pids.read_text().split())]
+    children = [one.pid for one in psutil.Process(server.process.pid).children(recursive=True)]
+    server.end()
+
+    left = [pid for pid in {*family, *children} if psutil.pid_exists(pid)]
+    assert left == []
+
+
+def test_a_block_that_fails_is_told_at_each_rebuild(
+    site: Site, serve: Callable[[Site], Server]
+) -> None:
+    """Until it is mended, every rebuild says so: the last lines of the terminal are true."""
+    site.add("fails", "raise ValueError(1)", counted=True)
+    server = serve(site)
+    server.wait_for("raised ValueError")
+
+    for turn in range(2):
+        site.edit(
+            "docs/index.md",
+            f"# Page index{' again' * turn}",
+            f"# Page index{' again' * (turn + 1)}",
+        )
+        server.wait_for("Page index" + " again" * (turn + 1))
+
+    server.end()
+    assert server.log.count("block 'fails' raised ValueError") == 3, server.log

@@ -11,8 +11,8 @@ help: ## list the commands
 environment:
 	@$(PYTHON) tools/environment.py
 
-serve: environment ## the handbook on http://127.0.0.1:8000, rebuilt at each save
-	$(BIN)/mkdocs serve
+serve: environment ## the handbook on http://127.0.0.1:8000 at once, measured while you read
+	$(BIN)/python -m measured serve
 
 site: environment ## measure every round, then build into site/, strictly
 	$(BIN)/python -m measured run

@@ -1,4 +1,4 @@
-"""`python -m measured`: run the blocks of a site, show a figure in the terminal."""
+"""`python -m measured`: run the blocks of a site, serve it, show or draw a figure."""
 
 import argparse
 import logging
@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from measured import fences, pages
-from measured.fences import Site
+from measured import fences, pages, serving
+from measured.blocks import FenceError
 from measured.runs import Run
 from measured.schedule import Task
+from measured.site import Site
 from measured.store import StoreError
 from measured.verdict import Decision, estimate
 
@@ -52,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument(
         "names", nargs="*", metavar="BLOCK", help="ids of blocks; all figures if none is given"
     )
+    serve = commands.add_parser("serve", help="serve the site at once, and measure beside it")
+    serve.add_argument("arguments", nargs="*", help="further arguments of mkdocs serve, after --")
     draw = commands.add_parser("draw", help="write the figure of a block as an SVG file")
     draw.add_argument("name", metavar="BLOCK", help="the block's id")
     draw.add_argument("file", type=Path, metavar="FILE", help="the file to write")
@@ -142,11 +145,14 @@ def main(arguments: list[str] | None = None) -> int:
         site = fences.load_site(asked.config)
         if asked.command == "run":
             failures = run_blocks(site, asked.rounds, asked.only)
+        elif asked.command == "serve":
+            serving.serve(site, asked.config, asked.arguments, ROUNDS)
+            failures = 0
         elif asked.command == "draw":
             failures = draw_block(site, asked.name, asked.file)
         else:
             failures = show_blocks(site, asked.names)
-    except (StoreError, fences.FenceError, ValueError) as error:
+    except (StoreError, FenceError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

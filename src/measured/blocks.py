@@ -1,6 +1,7 @@
 """What a fence on a page asks for, and of what its result depends."""
 
 import ast
+import difflib
 import hashlib
 import json
 import re
@@ -12,11 +13,15 @@ from pathlib import Path
 
 from measured.machine import Interpreter, Machine
 
-__all__ = ["Block", "key_of", "local_modules"]
+__all__ = ["Block", "FenceError", "key_of", "local_modules", "nearest"]
 
 NAME = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
 MODULE_NAME = re.compile(NAME)
 RUN_MODULE = re.compile(rf"-m[\s'\",]+({NAME})")
+
+
+class FenceError(Exception):
+    """A fence asks for something that cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,12 @@ class Block:
     def __str__(self) -> str:
         """Name the block as a message does."""
         return f"{self.page}:{self.line} block '{self.name}'"
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Name the known word that was probably meant."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def key_of(

@@ -5,18 +5,13 @@ formatter for Python it replaces. MkDocs, ProperDocs and Zensical load it alike.
 file that knows Markdown and markdown-exec.
 """
 
-import difflib
 import hashlib
-import logging
+import os
 import re
-import shutil
-import subprocess
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +19,13 @@ import markdown_exec
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
-from measured import interpreters, pages
-from measured.blocks import Block
-from measured.machine import Interpreter, load_average
-from measured.runs import Run
-from measured.schedule import Schedule, Task
+from measured import pages
+from measured.blocks import Block, FenceError, nearest
+from measured.schedule import Schedule
+from measured.site import DEFERRED, Site
 from measured.store import Store, StoreError
-from measured.verdict import Decision
 
-__all__ = ["FencesExtension", "Site", "load_site", "makeExtension"]
-
-log = logging.getLogger("mkdocs.plugins.measured")
+__all__ = ["FencesExtension", "load_site", "makeExtension"]
 
 LANGUAGES = ("python", "py")
 OWN_OPTIONS = ("timing", "timeout", "fails", "pythons")
@@ -51,11 +42,6 @@ CONVERTED_SOURCES = ("block", "material-block", "console", "tabbed-left", "tabbe
 SOURCES = ("above", "below", "folded", "none", *CONVERTED_SOURCES)
 HEADER = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}).*?\bid=([\"']?)(?P<name>[^\s\"'}]+)\1", re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n+", re.DOTALL)
-VIEW = re.compile(r"^\[\[measured (?P<view>build|figure)(?: (?P<name>[\w-]+))?\]\]$")
-
-
-class FenceError(Exception):
-    """A fence asks for something that cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +152,6 @@ def check_language(fence: Fence, languages: Container[str]) -> None:
         raise FenceError(f"language {fence.language!r} is not run on this site: write 'python'")
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Name the known word that was probably meant."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def block_of(fence: Fence, page: str, line: int, name: str) -> Block:
     """Make a block of a fence whose options were checked."""
     options = fence.options
@@ -197,160 +177,46 @@ def lines_of(text: str) -> dict[str, int]:
     return lines
 
 
-@dataclass
-class Site:
-    """The pages of one build, and what their blocks gave.
+def source_of(docs: Path, page: str) -> str:
+    """Read a page's file; an empty text if it has none."""
+    path = docs / page
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
-    Attributes:
-        docs: The folder of the pages.
-        schedule: Runs what is missing.
-        snippets: Configuration of pymdownx.snippets, if the site uses it.
-        settings: The extension's configuration.
-        passed: Whether the first pass over all pages was made.
-        told: What was logged once and need not be again.
-    """
 
-    docs: Path
-    schedule: Schedule
-    snippets: dict[str, Any] | None
-    settings: Mapping[str, Any]
-    passed: bool = False
-    told: set[str] = field(default_factory=set)
-
-    def source_of(self, page: str) -> str:
-        """Read a page's file; an empty text if it has none."""
-        path = self.docs / page
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-    def blocks_of(self, text: str, page: str) -> Iterator[Block]:
-        """Yield the blocks of a page's text whose options are right."""
-        lines = lines_of(self.source_of(page))
-        for place, fence in enumerate(fences_in(text.rstrip()), start=1):
-            try:
-                check_options(fence.options)
-            except FenceError:
-                continue
-            if fence.executed:
-                line = lines.get(fence.options.get("id", ""), 0)
-                yield block_of(fence, page, line, f"block-{place}")
-
-    def blocks(self) -> Iterator[Block]:
-        """Yield the blocks of every page, in the order of the pages' paths."""
-        for path in sorted(self.docs.rglob("*.md")):
-            page = path.relative_to(self.docs).as_posix()
-            text = FRONT_MATTER.sub("", self.source_of(page))
-            if "exec=" not in text:
-                continue
-            if self.snippets is not None and "--8<--" in text:
-                configs = {"pymdownx.snippets": self.snippets}
-                md = Markdown(extensions=["pymdownx.snippets"], extension_configs=configs)
-                text = "\n".join(md.preprocessors["snippet"].run(text.split("\n")))
-            yield from self.blocks_of(text, page)
-
-    def check_names(self) -> None:
-        """Log every id that two blocks of the site share."""
-        first: dict[str, Block] = {}
-        for block in self.blocks():
-            other = first.setdefault(block.name, block)
-            if other is not block and not block.name.startswith("block-"):
-                self.tell(f"{block} has the id of {other}: an id names one block of the site")
-
-    def results(self, block: Block) -> list[tuple[Task, list[Run]]]:
-        """Return a block's results; at the first one missing on this site, run all that is missing.
-
-        Raises:
-            StoreError: If the store cannot be written.
-        """
-        results = self.schedule.results(block)
-        if all(runs for _, runs in results):
-            return results
-        if not self.passed:
-            self.passed = True
-            self.schedule.run_missing(self.blocks())
-        self.schedule.run_missing([block])  # a block that no page shows: another one wrote it
-        return self.schedule.results(block)
-
-    def tell(self, message: str) -> None:
-        """Log an error once: `mkdocs --strict` counts it, `--quiet` shows it."""
-        if message not in self.told:
-            self.told.add(message)
-            log.error(message)
-
-    def render(self, block: Block, md: Markdown, options: Mapping[str, Any]) -> str:
-        """Return what stands on the page for a block's result."""
+def blocks_of(docs: Path, text: str, page: str) -> Iterator[Block]:
+    """Yield the blocks of a page's text whose options are right."""
+    fences = fences_in(text.rstrip())
+    lines = lines_of(source_of(docs, page)) if fences else {}
+    for place, fence in enumerate(fences, start=1):
         try:
-            results = self.results(block)
-        except StoreError as error:
-            self.tell(str(error))
-            return pages.message_notice("This block was not run", str(error))
-        parts = []
-        for task, runs in results:
-            if block.everywhere:
-                parts.append(f'<p class="measured-python">{escape(task.interpreter.name)}</p>')
-            if surprise := runs[-1].surprise(block.fails):
-                self.tell(f"{block} {surprise}\n{pages.last_lines(runs[-1].errors)}".rstrip())
-                parts.append(pages.failure_notice(block, runs[-1], surprise))
-            elif block.fails:
-                parts.append(pages.lesson(runs[-1]))
-            else:
-                where = task.interpreter, self.schedule.machine
-                try:
-                    parts.append(pages.result_of(block, runs, *where, shower(md, options)))
-                    self.check_claims(block, runs, task.interpreter)
-                except ValueError as error:
-                    self.tell(f"{block} {error}")
-                    parts.append(pages.message_notice("This claim cannot be decided", str(error)))
-        return "".join(parts)
-
-    def check_claims(self, block: Block, runs: list[Run], interpreter: Interpreter) -> None:
-        """Log every claim of a block that does not hold."""
-        for record in runs[-1].records:
-            if record["kind"] == "comparison":
-                where = interpreter, self.schedule.machine
-                for judged in pages.judge_claims(runs, record["title"], *where):
-                    if judged.verdict.decision is Decision.FAILS:
-                        self.tell(f"{block} claims what does not hold here: {judged.claim.text}")
-
-    def view(self, line: str, md: Markdown) -> str:
-        """Return what stands for `[[measured build]]` or `[[measured figure NAME]]`.
-
-        Raises:
-            FenceError: If the line is neither, or there is no block of that name.
-        """
-        match = VIEW.match(line)
-        if not match:
-            raise FenceError(f"{line} is neither [[measured build]] nor [[measured figure NAME]]")
-        blocks, name = list(self.blocks()), match["name"]
-        if match["view"] == "figure":
-            chosen = [block for block in blocks if block.name == name]
-            if not chosen:
-                raise FenceError(
-                    f"no block {name!r}{nearest(name or '', [block.name for block in blocks])}"
-                )
-            return self.render(chosen[0], md, {})
-        rows = [
-            (block, task.interpreter, runs)
-            for block in blocks
-            for task, runs in self.results(block)
-        ]
-        facts = pages.build_facts(
-            self.schedule.machine,
-            interpreters.own_interpreter(),
-            load_average(),
-            datetime.now(UTC),
-            commit_of(self.docs),
-        )
-        return facts + pages.build_table(rows)
+            check_options(fence.options)
+        except FenceError:
+            continue
+        if fence.executed:
+            line = lines.get(fence.options.get("id", ""), 0)
+            yield block_of(fence, page, line, f"block-{place}")
 
 
-def commit_of(folder: Path) -> str:
-    """Name the commit that a folder is checked out at; an empty string if it is not."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    command = [git, "-C", str(folder), "rev-parse", "--short=12", "HEAD"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - git, of PATH
-    return answer.stdout.strip()
+def blocks_below(docs: Path, snippets: Mapping[str, Any] | None) -> Iterator[Block]:
+    """Yield the blocks of every page, in the order of the pages' paths.
+
+    Args:
+        docs: The folder of the pages.
+        snippets: Configuration of pymdownx.snippets, or None if the site does without.
+
+    Yields:
+        The blocks.
+    """
+    for path in sorted(docs.rglob("*.md")):
+        page = path.relative_to(docs).as_posix()
+        text = FRONT_MATTER.sub("", source_of(docs, page))
+        if "exec=" not in text:
+            continue
+        if snippets is not None and "--8<--" in text:
+            configs = {"pymdownx.snippets": snippets}
+            md = Markdown(extensions=["pymdownx.snippets"], extension_configs=configs)
+            text = "\n".join(md.preprocessors["snippet"].run(text.split("\n")))
+        yield from blocks_of(docs, text, page)
 
 
 def shower(md: Markdown, options: Mapping[str, Any]) -> Callable[[str], str]:
@@ -404,11 +270,13 @@ def open_site(config: Any, settings: Mapping[str, Any]) -> Site:
         store=Store(folder / settings["store"]),
         paths=[folder / path for path in settings["paths"]],
         lock=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
+        shared=DEFERRED in os.environ,
     )
     extensions = [getattr(one, "name", one) for one in config["markdown_extensions"]]
     configs = config.get("mdx_configs") or {}
     snippets = configs.get("pymdownx.snippets", {}) if "pymdownx.snippets" in extensions else None
-    return Site(folder / config["docs_dir"], schedule, snippets, settings)
+    docs = folder / config["docs_dir"]
+    return Site(docs, schedule, lambda: blocks_below(docs, snippets))
 
 
 class Current:
@@ -467,13 +335,13 @@ class PageFences(Preprocessor):
                 check_language(fence, languages)
             except FenceError as error:
                 self.refuse(fence, error)
-        self.blocks = list(self.site().blocks_of(text, self.place()[0])) if fences_in(text) else []
+        self.blocks = list(blocks_of(self.site().docs, text, self.place()[0]))
         return lines
 
     def refuse(self, fence: Fence, error: FenceError) -> None:
         """Log a fence that cannot be followed."""
         page, site, name = self.place()[0], self.site(), fence.options.get("id", "")
-        line = lines_of(site.source_of(page)).get(name, 0)
+        line = lines_of(source_of(site.docs, page)).get(name, 0)
         site.tell(f"{page}:{line} block '{name}' {error}")
 
 
@@ -493,7 +361,7 @@ class PageViews(Preprocessor):
         """Make HTML of one line."""
         site = self.fences.site()
         try:
-            html = site.view(line, self.md)
+            html = site.view(line)
         except (FenceError, StoreError) as error:
             site.tell(f"{self.fences.place()[0]} {error}")
             html = pages.message_notice("Nothing to show here", str(error))
@@ -521,7 +389,7 @@ def follow_fence(
     """Run the block of a fence, or reuse what it gave, and return what stands on the page."""
     site = known.site()
     extra: dict[str, str] = options["extra"]
-    usual = "folded" if is_on(extra.get("timing", "off")) else site.settings["source"]
+    usual = "folded" if is_on(extra.get("timing", "off")) else known.settings["source"]
     given = {**extra, "source": source or usual}
     popped = ("id", "session", "workdir", "width", "returncode")  # by markdown-exec's validator
     given |= {name: str(options[name]) for name in popped if options[name]}
@@ -535,8 +403,9 @@ def follow_fence(
         (one for one in known.blocks if one.source == code and options["id"] in {"", one.name}),
         block_of(fence, known.place()[0], 0, "block"),  # not on the page: another block wrote it
     )
-    options["result"] = options["result"] or site.settings["result"]
-    return compose(md, fence, site.render(block, md, options), options["tabs"])
+    options["result"] = options["result"] or known.settings["result"]
+    result = site.render(block, shower(md, options))
+    return compose(md, fence, result, options["tabs"])
 
 
 def compose(md: Markdown, fence: Fence, result: str, tabs: tuple[str, str]) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "output_of",
     "result_of",
     "seconds",
+    "waiting_notice",
 ]
 
 SHOWN_LINES, SHOWN_COLUMNS = 12, 300
@@ -302,6 +303,11 @@ def failure_notice(block: Block, run: Run, failure: str) -> str:
     return message_notice(
         f"Block '{block.name}' {failure}", last_lines(run.errors), output_of(run.output)
     )
+
+
+def waiting_notice() -> str:
+    """Say that a block's result is still to come."""
+    return '<p class="measured-waiting">Not measured yet. This page refreshes when it is.</p>'
 
 
 def message_notice(title: str, text: str, before: str = "") -> str:

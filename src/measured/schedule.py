@@ -4,7 +4,7 @@ Ordinary blocks run side by side. Measuring ones run alone, one round of each in
 that follow one another at once see the same disturbance.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Schedule:
         lock: Digest of the lock file.
         machine: This machine.
         failed: The failed run of each task, by its key: kept for this build only.
+        shared: Whether failures go through the store, since one process measures for another.
     """
 
     store: Store
@@ -49,6 +50,7 @@ class Schedule:
     lock: str
     machine: Machine = field(default_factory=describe_machine)
     failed: dict[str, Run] = field(default_factory=dict)
+    shared: bool = False
 
     def tasks(self, block: Block) -> list[Task]:
         """List what a block stands for: itself on one interpreter, or on every one found."""
@@ -67,14 +69,21 @@ class Schedule:
         """Return what is known of a task: its rounds, or the failure of this build, or nothing."""
         if task.key in self.failed:
             return [self.failed[task.key]]
-        return self.store.load(task.key)
+        runs = self.store.load(task.key)
+        return runs if runs or not self.shared else self.store.failures(task.key)
 
-    def run_missing(self, blocks: Iterable[Block], rounds: int = 1) -> None:
+    def run_missing(
+        self,
+        blocks: Iterable[Block],
+        rounds: int = 1,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Run what is not known: ordinary blocks once, measuring ones up to `rounds` times.
 
         Args:
             blocks: The blocks of the site.
             rounds: How many rounds every measuring block should have.
+            go_on: Called after each run. Once it is false, no measuring block begins.
         """
 
         def left(task: Task) -> int:
@@ -99,6 +108,7 @@ class Schedule:
 
                 for task in side_by_side(work, ordinary, self.machine.cores):
                     progress.done(str(task.block))
+                    go_on()
             measuring = [task for task in tasks if task.block.timing]
             for number in range(rounds):
                 for task in measuring:
@@ -107,6 +117,8 @@ class Schedule:
                             progress.begins(str(task.block))
                             self._run_once(task)
                             progress.done(str(task.block))
+                            if not go_on():
+                                return
 
     def _run_once(self, task: Task) -> None:
         """Run a task and keep what came of it; a failed run is kept for this build only."""
@@ -117,5 +129,7 @@ class Schedule:
         result = run(Job(block.source, task.interpreter, self.paths, block.timeout_s, number))
         if result.surprise(block.fails):
             self.failed[task.key] = result
+            if self.shared:
+                self.store.append_failure(task.key, result)
         else:
             self.store.append(task.key, result)

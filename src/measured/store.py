@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,21 +46,7 @@ class Store:
 
         A file that is damaged or of another version is dropped, with one line in the log.
         """
-        folder = self.folder / key[:2] / key
-        try:
-            names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))  # noqa: PTH208 - many times a build
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        runs = []
-        for path in map(folder.joinpath, names):
-            try:
-                runs.append(read(path))
-            except FileNotFoundError:  # dropped by another build
-                continue
-            except ValueError as error:
-                log.info("measured: dropped a result that %s; it is measured anew", error)
-                path.unlink(missing_ok=True)
-        return runs
+        return load_from(self.folder / key[:2] / key)
 
     def append(self, key: str, run: Run) -> None:
         """Keep one more run under a key.
@@ -67,7 +54,25 @@ class Store:
         Raises:
             StoreError: If the folder cannot be written.
         """
-        folder = self.folder / key[:2] / key
+        self._append(self.folder / key[:2] / key, run)
+
+    def failures(self, key: str) -> list[Run]:
+        """Read the failed runs that another process told of."""
+        return load_from(self.folder / "failed" / key)
+
+    def append_failure(self, key: str, run: Run) -> None:
+        """Tell another process of a failed run.
+
+        Raises:
+            StoreError: If the folder cannot be written.
+        """
+        self._append(self.folder / "failed" / key, run)
+
+    def forget_failures(self) -> None:
+        """Drop what was told of failed runs."""
+        shutil.rmtree(self.folder / "failed", ignore_errors=True)
+
+    def _append(self, folder: Path, run: Run) -> None:
         name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
         payload = json.dumps(asdict(run), indent=1)
         text = f"{FORMAT} {digest(payload)}\n{payload}\n"
@@ -77,9 +82,10 @@ class Store:
             unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(folder / f"{name}.json")
         except OSError as error:
-            raise StoreError(
-                f"cannot write the store {self.folder.name}: {error.strerror}"
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot write the store {self.folder.name}: {error.strerror}")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -99,13 +105,29 @@ class Store:
                 log.info("measured: another build is running blocks; waiting for it")
                 lock.acquire()
         except OSError as error:
-            raise StoreError(
-                f"cannot write the store {self.folder.name}: {error.strerror}"
-            ) from error
+            raise self._unwritable(error) from error
         try:
             yield
         finally:
             lock.release()
+
+
+def load_from(folder: Path) -> list[Run]:
+    """Read every run in a folder, oldest first."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))  # noqa: PTH208 - many times a build
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    runs = []
+    for path in map(folder.joinpath, names):
+        try:
+            runs.append(read(path))
+        except FileNotFoundError:  # dropped by another build
+            continue
+        except ValueError as error:
+            log.info("measured: dropped a result that %s; it is measured anew", error)
+            path.unlink(missing_ok=True)
+    return runs
 
 
 def read(path: Path) -> Run:

@@ -1,4 +1,7 @@
-"""The server of `mkdocs serve` stays up whatever blocks do, and shows what was edited."""
+"""Both servers: `mkdocs serve` runs blocks on the spot, `python -m measured serve` beside it.
+
+Either stays up whatever blocks do, and shows what was edited.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for o
 
 
 class Server:
-    """A running `mkdocs serve`.
+    """A running server.
 
     Attributes:
         site: The site that it serves.
@@ -30,15 +33,15 @@ class Server:
         log: What it wrote so far.
     """
 
-    def __init__(self, site: Site, wait_until: Callable[..., None]) -> None:
-        """Start the server on a free port and wait until it answers."""
+    def __init__(self, site: Site, wait_until: Callable[..., None], *command: str) -> None:
+        """Start the server on a free port."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.site, self.wait_until, self.log = site, wait_until, ""
         self.url = f"http://127.0.0.1:{port}/"
-        command = ("mkdocs", "serve", "--dev-addr", f"127.0.0.1:{port}")
-        self.process: subprocess.Popen[str] = site.start(*command)
+        address = ("--dev-addr", f"127.0.0.1:{port}")
+        self.process: subprocess.Popen[str] = site.start(*command, *address)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -73,8 +76,11 @@ class Server:
             self.close()
 
     def close(self) -> None:
-        """End the server, whatever it does."""
-        self.process.kill()
+        """End the server, whatever it does, and what it started."""
+        if self.process.poll() is None:
+            family = psutil.Process(self.process.pid).children(recursive=True)
+            for process in (*family, self.process):
+                process.kill()
         self.process.wait()
         self._reader.join(15)
         assert self.process.stdout is not None
@@ -82,12 +88,12 @@ class Server:
 
 
 @pytest.fixture
-def serve(wait_until: Callable[..., None]) -> Iterator[Callable[[Site], Server]]:
-    """Give a function that serves a site until the test ends."""
+def serve(wait_until: Callable[..., None]) -> Iterator[Callable[..., Server]]:
+    """Give a function that serves a site until the test ends, with MkDocs unless told."""
     servers = []
 
-    def start(site: Site) -> Server:
-        servers.append(Server(site, wait_until))
+    def start(site: Site, *command: str) -> Server:
+        servers.append(Server(site, wait_until, *(command or ("mkdocs", "serve"))))
         return servers[-1]
 
     yield start
@@ -96,7 +102,7 @@ def serve(wait_until: Callable[..., None]) -> Iterator[Callable[[Site], Server]]
 
 
 def test_the_server_survives_its_blocks_and_shows_edits(
-    site: Site, serve: Callable[[Site], Server]
+    site: Site, serve: Callable[..., Server]
 ) -> None:
     """Three blocks fail, each in its way; then a block, a module and prose are edited."""
     site.write("lib/own.py", "VALUE = 'as it was'\n")
@@ -136,7 +142,7 @@ def test_the_server_survives_its_blocks_and_shows_edits(
 
 
 def test_ctrl_c_ends_the_server_in_the_middle_of_a_block(
-    site: Site, serve: Callable[[Site], Server], wait_until: Callable[..., None]
+    site: Site, serve: Callable[..., Server], wait_until: Callable[..., None]
 ) -> None:
     """It does not wait for the block's time limit, and no process is left."""
     pids = site.folder / "runs.txt"
@@ -154,7 +160,7 @@ def test_ctrl_c_ends_the_server_in_the_middle_of_a_block(
 
 
 def test_a_block_that_fails_is_told_at_each_rebuild(
-    site: Site, serve: Callable[[Site], Server]
+    site: Site, serve: Callable[..., Server]
 ) -> None:
     """Until it is mended, every rebuild says so: the last lines of the terminal are true."""
     site.add("fails", "raise ValueError(1)", counted=True)
@@ -171,3 +177,75 @@ def test_a_block_that_fails_is_told_at_each_rebuild(
 
     server.end()
     assert server.log.count("block 'fails' raised ValueError") == 3, server.log
+
+
+MEASURED = ("measured", "serve", "--")
+QUICK = """
+import measured.timing
+from measured import compare
+
+measured.timing.SHORTEST_SAMPLE_S = measured.timing.SHORTEST_GUESS_S = 0.001
+compare("Twins", one=lambda: sum(range(1000)), other=lambda: sum(range(1000)))
+"""
+
+
+def test_pages_are_up_before_anything_is_measured(site: Site, serve: Callable[..., Server]) -> None:
+    """The block waits until the page was seen without its result; then the page shows it."""
+    seen = site.folder / "seen"
+    waits = (
+        f"import pathlib, time\nwhile not pathlib.Path({str(seen)!r}).exists(): time.sleep(0.01)"
+    )
+    site.add("waits", f"{waits}\nprint('the', 'result')")
+    site.add("fails", "raise ValueError(1)")
+    site.add("measures", QUICK, timing="on")
+
+    server = serve(site, *MEASURED)
+    server.wait_for("Not measured yet")
+    assert "the result" not in server.page()
+    seen.touch()
+    server.wait_for("the result")
+    server.wait_for("raised ValueError")
+    server.wait_for("15 pairs")
+
+    assert "Not measured yet" not in server.page()
+
+
+def test_an_edit_is_served_at_once_and_its_block_measured(
+    site: Site, serve: Callable[..., Server]
+) -> None:
+    """The page shows the new code although its result is still to come."""
+    site.add("prints", "print('as', 'it was')")
+    server = serve(site, *MEASURED)
+    server.wait_for("as it was")
+
+    site.edit("docs/index.md", "print('as', 'it was')", "print('it is', 'edited')")
+    server.wait_for("Not measured yet")
+    server.wait_for("it is edited")
+
+
+def test_pages_refresh_at_most_every_ten_seconds(site: Site, serve: Callable[..., Server]) -> None:
+    """Fifteen rounds arrive within a few seconds, and the pages are built once for them all."""
+    site.add("measures", QUICK, timing="on")
+
+    server = serve(site, *MEASURED)
+    server.wait_for("15 pairs")
+
+    assert server.log.count("measured: ") == 15
+    assert server.log.count("Documentation built") == 2  # without any figure, and with all
+
+
+def test_ctrl_c_ends_both_processes_in_the_middle_of_a_block(
+    site: Site, serve: Callable[..., Server], wait_until: Callable[..., None]
+) -> None:
+    """No process is left: not the server, not the one that measures, not the block."""
+    pids = site.folder / "runs.txt"
+    code = "import os, time\nprint(os.getpid(), file=open(os.environ['COUNT_RUNS'], 'a'))\n"
+    site.add("waits", code + "time.sleep(600)", timeout="600")
+
+    server = serve(site, *MEASURED)
+    wait_until(lambda: pids.exists() and pids.read_text().strip(), "the block")
+    children = [one.pid for one in psutil.Process(server.process.pid).children(recursive=True)]
+    assert len(children) >= 2, "MkDocs and the block"
+    server.end()
+
+    assert [pid for pid in children if psutil.pid_exists(pid)] == []

@@ -60,6 +60,19 @@ def test_holds_all_inside_and_none_after() -> None:
     assert _other_thread_takes(reentrant)
 
 
+def test_without_a_limit_a_taken_semaphore_is_waited_for() -> None:
+    """A semaphore takes a negative timeout as over, so none is passed: here that would fail."""
+
+    class FreedWhileWaitedFor(threading.Semaphore):
+        def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:  # noqa: FBT001, FBT002 - the standard library's
+            if blocking and timeout is None:
+                self.release()
+            return super().acquire(blocking, timeout)
+
+    with take_locks(FreedWhileWaitedFor(0)):
+        pass
+
+
 def test_no_lock_at_all_holds_nothing() -> None:
     """An empty set of locks is a set too."""
     with take_locks():

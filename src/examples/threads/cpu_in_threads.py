@@ -46,11 +46,12 @@ def map_cpu_bound(
     Raises:
         ValueError: If `workers` is below 1 or `run_in` is none of the three.
         TypeError: If `workers` is not a whole number.
-        PicklingError: If `compute` cannot be sent to a process; on some versions
-            `AttributeError`.
+        PicklingError: If `compute` cannot be sent to a process; `AttributeError`
+            or `TypeError` for some objects and versions.
         BrokenProcessPool: If a process dies. The other results are lost.
         Exception: The first by the order of `items` that a call raised. Calls
-            in flight end first; calls not begun are dropped.
+            in flight end first, and what the processes have been sent by then;
+            the rest is dropped.
 
     Examples:
         >>> from math import factorial

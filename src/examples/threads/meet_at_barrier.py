@@ -32,7 +32,7 @@ def run_in_phases(
         phases: Functions that take a part, one or more. They meet at a barrier
             after each, as long as the slowest takes.
         parts: One argument per thread, read once before the first thread
-            starts. There are as many threads as parts.
+            starts. From two phases on there are as many threads as parts.
         between: Called once between two phases, in one of the threads, while
             all the others wait: to swap buffers, to sum up.
 

@@ -1,4 +1,4 @@
-"""Overlap calls that block, with a thread for each.
+"""Overlap calls that block, each in a thread.
 
 Copy this file whole: standard library only, Python 3.11 or newer.
 """

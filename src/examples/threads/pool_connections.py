@@ -28,7 +28,7 @@ class ConnectionPool(Generic[Connection]):
     connecting costs more than asking. Close it, or use it in a `with` block.
 
     Do not use it in an asyncio program, nor across a fork. For PostgreSQL take
-    psycopg_pool, with SQLAlchemy the pool that it has: both also retire
+    psycopg_pool, with SQLAlchemy the pool that it has: both can retire
     connections by age.
 
     Args:
@@ -42,6 +42,7 @@ class ConnectionPool(Generic[Connection]):
 
     Raises:
         ValueError: If `max_size` is below 1 or `timeout_s` below 0.
+        TypeError: If `max_size` is not a whole number.
 
     Examples:
         >>> import sqlite3

@@ -44,6 +44,7 @@ def run_pipeline(
     Raises:
         ValueError: At the call, if there is no stage, if `workers` does not
             have one number for each, or if a number is below 1.
+        TypeError: At the call, if a number is not a whole one.
         Exception: What a stage or `items` raised, after the results of the items
             before, as `map` would. Nothing is read any more and later items begin no
             stage; calls in flight are waited for.

@@ -32,8 +32,8 @@ def take_locks(*locks: _Lock, timeout_s: float | None = None) -> AbstractContext
     objects alive in one process and means nothing in another.
 
     Args:
-        locks: Lock, RLock or Semaphore objects of `threading`. One that is
-            named twice is taken once.
+        locks: Lock, RLock or Semaphore objects of `threading`. One that is named
+            twice is taken once.
         timeout_s: Seconds for taking all of them together, 0 or more, or
             `None` to wait as long as it takes.
 
@@ -58,9 +58,9 @@ def take_locks(*locks: _Lock, timeout_s: float | None = None) -> AbstractContext
 
     Source:
         [Lock objects](https://docs.python.org/3/library/threading.html#lock-objects)
-        and [id](https://docs.python.org/3/library/functions.html#id), Python
-        3.15; the order of resources is condition 4 of E. G. Coffman, M. Elphick,
-        A. Shoshani, System Deadlocks, Computing Surveys 3:2, 1971.
+        and [id](https://docs.python.org/3/builtins/functions.html#id), Python
+        3.15; an order of resources rules out condition 4, the ring, of E. G. Coffman,
+        M. J. Elphick, A. Shoshani, System Deadlocks, Computing Surveys 3:2, 1971.
     """
     if timeout_s is not None and not timeout_s >= 0:  # so written, it refuses NaN too
         raise ValueError(f"timeout_s must be 0 or more, got {timeout_s}")
@@ -77,10 +77,12 @@ def _hold(ordered: list[_Lock], timeout_s: float | None) -> Iterator[None]:
         _this_thread.blocks = 1
         held.callback(setattr, _this_thread, "blocks", 0)
         for count, lock in enumerate(ordered):
-            left = -1.0  # no limit
-            if deadline is not None:
+            if deadline is None:
+                taken = lock.acquire()
+            else:
                 left = min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX)
-            if not lock.acquire(timeout=left):
+                taken = lock.acquire(timeout=left)
+            if not taken:
                 raise TimeoutError(f"held {count} of {len(ordered)} locks after {timeout_s} s")
             held.callback(lock.release)
         yield

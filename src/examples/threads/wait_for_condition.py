@@ -74,8 +74,8 @@ class WatchedValue(Generic[Value]):
         """Block the calling thread until `predicate(value)` is true.
 
         Args:
-            predicate: Asked at once, and again after every change, under the
-                lock: it must be quick, and must not change the value.
+            predicate: Asked at once, and again when a change wakes this thread,
+                under the lock: it must not wait, nor change the value.
             timeout_s: Seconds to wait, 0 or more, or `None` for no limit.
 
         Returns:

@@ -28,7 +28,7 @@ from measured.store import Store, StoreError
 __all__ = ["FencesExtension", "load_site", "makeExtension"]
 
 LANGUAGES = ("python", "py")
-OWN_OPTIONS = ("timing", "timeout", "fails", "pythons")
+OWN_OPTIONS = ("timing", "timeout", "fails", "pythons", "needs")
 HIGHLIGHT_OPTIONS = ("title", "linenums", "hl_lines", "title_mode")
 EXEC_OPTIONS = ("exec", "id", "idprefix", "html", "source", "result", "updatetoc", "tabs")
 KNOWN_OPTIONS = OWN_OPTIONS + EXEC_OPTIONS + HIGHLIGHT_OPTIONS
@@ -38,6 +38,7 @@ REFUSED_OPTIONS = {
     "width": "each block sees 88 columns",
     "returncode": 'write fails="exit 3" for a block that is meant to end with exit code 3',
 }
+NEEDS = {"fork": hasattr(os, "fork")}
 CONVERTED_SOURCES = ("block", "material-block", "console", "tabbed-left", "tabbed-right")
 SOURCES = ("above", "below", "folded", "none", *CONVERTED_SOURCES)
 HEADER = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}).*?\bid=([\"']?)(?P<name>[^\s\"'}]+)\1", re.MULTILINE)
@@ -62,6 +63,11 @@ class Fence:
     def executed(self) -> bool:
         """Whether the fence is to be run."""
         return is_on(self.options.get("exec", "off"))
+
+    @property
+    def possible(self) -> bool:
+        """Whether this system has what the fence needs."""
+        return NEEDS.get(self.options.get("needs", ""), True)
 
 
 def is_on(value: str) -> bool:
@@ -127,7 +133,7 @@ def check_options(options: Mapping[str, str]) -> None:
             raise FenceError(f"option {name!r} is not to be had: {REFUSED_OPTIONS[name]}")
         if name not in KNOWN_OPTIONS and not name.startswith("data-"):
             raise FenceError(f"unknown option {name!r}{nearest(name, KNOWN_OPTIONS)}")
-        allowed = {"source": SOURCES, "pythons": ("all",)}.get(name)
+        allowed = {"source": SOURCES, "pythons": ("all",), "needs": tuple(NEEDS)}.get(name)
         if allowed and value not in allowed:
             raise FenceError(f"unknown {name} {value!r}{nearest(value, allowed)}")
     try:
@@ -192,7 +198,7 @@ def blocks_of(docs: Path, text: str, page: str) -> Iterator[Block]:
             check_options(fence.options)
         except FenceError:
             continue
-        if fence.executed:
+        if fence.executed and fence.possible:
             line = lines.get(fence.options.get("id", ""), 0)
             yield block_of(fence, page, line, f"block-{place}")
 
@@ -399,6 +405,9 @@ def follow_fence(
     except FenceError as error:  # logged when the page was read
         notice = pages.message_notice("This fence cannot be followed", str(error))
         return highlight(md, code, "python", given) + notice
+    if not fence.possible:
+        notice = f"Not run here: this system has no {given['needs']}."
+        return compose(md, fence, pages.output_of(notice), options["tabs"])
     block = next(
         (one for one in known.blocks if one.source == code and options["id"] in {"", one.name}),
         block_of(fence, known.place()[0], 0, "block"),  # not on the page: another block wrote it

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from measured import fences
 from measured.fences import Fence, FenceError, block_of, check_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.measured.conftest import Build, Site
 
@@ -602,3 +604,15 @@ def test_an_interrupted_build_ends_at_once_and_leaves_nothing(
     assert not re.search(r"\n  File ", ended.log), ended.log
     assert not runs_still(block)
     assert list((site.folder / "temporary").iterdir()) == []
+
+
+def test_a_need_that_the_system_does_not_meet(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A block that needs fork is no block of the site where there is none."""
+    text = '# A\n\n```python exec="on" id="forks" needs="fork"\nprint(1)\n```\n'
+    monkeypatch.setattr(fences, "NEEDS", {"fork": True})
+    assert [one.name for one in fences.blocks_of(tmp_path, text, "a.md")] == ["forks"]
+
+    monkeypatch.setattr(fences, "NEEDS", {"fork": False})
+    assert list(fences.blocks_of(tmp_path, text, "a.md")) == []

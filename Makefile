@@ -17,6 +17,7 @@ serve: environment ## the handbook on http://127.0.0.1:8000 at once, measured wh
 site: environment ## measure every round, then build into site/, strictly
 	$(BIN)/python -m measured run
 	$(BIN)/mkdocs build --strict
+	$(BIN)/python -m measured export site/measurements.json
 
 test: environment ## every test
 	$(BIN)/pytest

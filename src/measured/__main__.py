@@ -1,21 +1,17 @@
 """`python -m measured`: run the blocks of a site, serve it, show or draw a figure."""
 
 import argparse
+import json
 import logging
 import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from measured import fences, pages, serving
+from measured import export, fences, pages, serving, terminal
 from measured.blocks import FenceError
-from measured.runs import Run
-from measured.schedule import Task
 from measured.site import Site
 from measured.store import StoreError
-from measured.verdict import Decision, estimate
 
 ROUNDS = 15
 """Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
@@ -58,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
     draw = commands.add_parser("draw", help="write the figure of a block as an SVG file")
     draw.add_argument("name", metavar="BLOCK", help="the block's id")
     draw.add_argument("file", type=Path, metavar="FILE", help="the file to write")
+    write = commands.add_parser("export", help="write all that was measured as one JSON document")
+    write.add_argument("file", type=Path, metavar="FILE", help="the file to write")
+    diff = commands.add_parser("diff", help="set two such documents side by side")
+    diff.add_argument("ours", type=Path, metavar="OURS")
+    diff.add_argument("theirs", type=Path, metavar="THEIRS")
     return top
 
 
@@ -87,7 +88,7 @@ def show_blocks(site: Site, names: list[str]) -> int:
     for block in blocks:
         if block.name in names or (not names and block.timing):
             for task, runs in site.schedule.results(block):
-                show_task(console, task, runs, site)
+                terminal.show_task(console, task, runs, site)
     return len(unknown)
 
 
@@ -103,50 +104,23 @@ def draw_block(site: Site, name: str, file: Path) -> int:
     return 1
 
 
-def show_task(console: Console, task: Task, runs: list[Run], site: Site) -> None:
-    """Print one block on one interpreter."""
-    console.rule(f"{task.block.name} · {task.interpreter.name}")
-    if not runs:
-        console.print("not measured yet")
-        return
-    if runs[-1].output:
-        console.print(runs[-1].output.rstrip(), markup=False, highlight=False)
-    for record in runs[-1].records:
-        if record["kind"] == "comparison":
-            show_comparison(console, task, runs, record["title"], site)
-
-
-def show_comparison(console: Console, task: Task, runs: list[Run], title: str, site: Site) -> None:
-    """Print the table and the verdicts of one comparison."""
-    rounds = pages.arms_of(runs, title)
-    baseline = next(iter(rounds[0]))
-    heads = ("arm", "time of a call", f"{baseline} / arm")
-    table = Table(*heads, title=f"{escape(title)} ({len(rounds)} pairs)")
-    for arm in rounds[0]:
-        time = estimate([arms[arm] for arms in rounds])
-        ratio = estimate([arms[baseline] / arms[arm] for arms in rounds])
-        table.add_row(arm, pages.interval(time), pages.number(ratio))
-    console.print(table)
-    colours = {Decision.HOLDS: "green", Decision.FAILS: "red", Decision.OPEN: "yellow"}
-    for judged in pages.judge_claims(runs, title, task.interpreter, site.schedule.machine):
-        decision, reason = judged.verdict.decision, judged.verdict.reason
-        console.print(
-            f"{decision.value}{': ' * bool(reason)}{reason}", style=colours[decision], end="  "
-        )
-        console.print(judged.claim.text, markup=False)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     asked = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("mkdocs").setLevel(logging.INFO)
     try:
+        if asked.command == "diff":
+            return 1 if terminal.show_differences(asked.ours, asked.theirs) else 0
         site = fences.load_site(asked.config)
         if asked.command == "run":
             failures = run_blocks(site, asked.rounds, asked.only)
         elif asked.command == "serve":
             serving.serve(site, asked.config, asked.arguments, ROUNDS)
+            failures = 0
+        elif asked.command == "export":
+            text = json.dumps(export.export(site), indent=1)
+            asked.file.write_text(text + "\n", encoding="utf-8")
             failures = 0
         elif asked.command == "draw":
             failures = draw_block(site, asked.name, asked.file)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
@@ -11,15 +10,13 @@ from measured.blocks import Block
 from measured.machine import Interpreter, Machine
 from measured.pictures import Bar, Span
 from measured.runs import Run
-from measured.verdict import Claim, Decision, Estimate, Verdict, decide, estimate
+from measured.verdict import Decision, Estimate, Judged, arms_of, estimate, judge_claims
 
 __all__ = [
-    "Judged",
     "build_facts",
     "build_table",
     "card_of",
     "failure_notice",
-    "judge_claims",
     "lesson",
     "message_notice",
     "output_of",
@@ -32,21 +29,6 @@ SHOWN_LINES, SHOWN_COLUMNS = 12, 300
 ROUNDS_TO_1000 = 999.5
 SIGNS = {Decision.HOLDS: "✓", Decision.FAILS: "✗", Decision.OPEN: "?"}
 CLASSES = {Decision.HOLDS: "holds", Decision.FAILS: "fails", Decision.OPEN: "open"}
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A claim with what this build found.
-
-    Attributes:
-        claim: The claim.
-        ratio: The estimate of its ratio.
-        verdict: What follows.
-    """
-
-    claim: Claim
-    ratio: Estimate
-    verdict: Verdict
 
 
 def seconds(value: float) -> str:
@@ -66,35 +48,6 @@ def number(ratio: Estimate) -> str:
     width = ratio.high - ratio.low
     digits = min(3, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 3
     return f"{ratio.median:.{digits}f} ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
-
-
-def arms_of(runs: Sequence[Run], title: str) -> list[dict[str, float]]:
-    """List for each round the seconds of each arm of a comparison."""
-    return [
-        {name: arm["wall_s"] for name, arm in record["arms"].items()}
-        for run in runs
-        for record in run.records
-        if record["kind"] == "comparison" and record["title"] == title
-    ]
-
-
-def judge_claims(
-    runs: Sequence[Run], title: str, interpreter: Interpreter, machine: Machine
-) -> list[Judged]:
-    """Decide every claim that a block makes on a comparison.
-
-    Raises:
-        ValueError: If a claim needs something that is not known.
-    """
-    rounds, judged = arms_of(runs, title), []
-    for record in runs[-1].records:
-        if record["kind"] == "claim" and record["of"] == title:
-            over, under = record["ratio"]
-            bounds = record["at_least"], record["at_most"]
-            claim = Claim(record["text"], over, under, *bounds, tuple(record["needs"]))
-            ratio = estimate([arms[over] / arms[under] for arms in rounds])
-            judged.append(Judged(claim, ratio, decide(claim, ratio, interpreter, machine)))
-    return judged
 
 
 def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -224,14 +177,20 @@ def interval(time: Estimate) -> str:
 
 def verdict_of(judged: Judged) -> str:
     """Say in words and by a sign what this build found of a claim."""
-    claim, verdict = judged.claim, judged.verdict
-    reason = f": {verdict.reason}" if verdict.reason else ""
-    figure = figure_of(judged)
+    decision = judged.verdict.decision
     return (
-        f'<p class="measured-verdict measured-{CLASSES[verdict.decision]}">'
-        f'<span class="measured-sign" aria-hidden="true">{SIGNS[verdict.decision]}</span> '
-        f"<span><strong>{verdict.decision.value.capitalize()}{escape(reason)}.</strong> "
-        f"{escape(claim.text)} <small>({escape(figure)})</small></span></p>"
+        f'<p class="measured-verdict measured-{CLASSES[decision]}">'
+        f'<span class="measured-sign" aria-hidden="true">{SIGNS[decision]}</span> '
+        f"<span><strong>{escape(told(judged).capitalize())}.</strong> "
+        f"{escape(judged.claim.text)} <small>({escape(figure_of(judged))})</small></span></p>"
+    )
+
+
+def told(judged: Judged) -> str:
+    """Write a verdict, with its reason if there is one."""
+    verdict = judged.verdict
+    return (
+        f"{verdict.decision.value}: {verdict.reason}" if verdict.reason else verdict.decision.value
     )
 
 
@@ -316,6 +275,24 @@ def message_notice(title: str, text: str, before: str = "") -> str:
     return (
         f'{before}<div class="admonition failure measured-failure">'
         f'<p class="admonition-title">{escape(title)}</p>{details}</div>'
+    )
+
+
+def claims_table(rows: Iterable[tuple[Block, Judged]]) -> str:
+    """List every claim of the site with its verdict and its figure."""
+    heads = ("claim", "verdict", "ratio", "bound", "page")
+    return table_of(
+        heads,
+        [
+            (
+                judged.claim.text,
+                f"{SIGNS[judged.verdict.decision]} {told(judged)}",
+                f"{words(judged.claim.over)} / {words(judged.claim.under)}: {number(judged.ratio)}",
+                judged.claim.bound,
+                block.page,
+            )
+            for block, judged in rows
+        ],
     )
 
 

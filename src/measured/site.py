@@ -16,7 +16,7 @@ from measured.machine import Interpreter, load_average
 from measured.runs import Run
 from measured.schedule import Schedule, Task
 from measured.store import StoreError
-from measured.verdict import Decision
+from measured.verdict import Decision, Judged, judge_claims
 
 __all__ = ["DEFERRED", "Site"]
 
@@ -25,7 +25,7 @@ log = logging.getLogger("mkdocs.plugins.measured")
 DEFERRED = "MEASURED_DEFERRED"
 """Environment variable: if set, this build runs nothing, because another process measures."""
 
-VIEW = re.compile(r"^\[\[measured (?P<view>build|figure)(?: (?P<name>[\w-]+))?\]\]$")
+VIEW = re.compile(r"^\[\[measured (?P<view>build|claims|figure)(?: (?P<name>[\w-]+))?\]\]$")
 
 
 @dataclass
@@ -113,36 +113,48 @@ class Site:
 
     def check_claims(self, block: Block, runs: list[Run], interpreter: Interpreter) -> None:
         """Log every claim of a block that does not hold."""
-        for record in runs[-1].records:
-            if record["kind"] == "comparison":
-                where = interpreter, self.schedule.machine
-                for judged in pages.judge_claims(runs, record["title"], *where):
-                    if judged.verdict.decision is Decision.FAILS:
-                        self.tell(f"{block} claims what does not hold here: {judged.claim.text}")
+        for judged in self.judged(runs, interpreter):
+            if judged.verdict.decision is Decision.FAILS:
+                self.tell(f"{block} claims what does not hold here: {judged.claim.text}")
 
-    def view(self, line: str) -> str:
-        """Return what stands for `[[measured build]]` or `[[measured figure NAME]]`.
+    def judged(self, runs: list[Run], interpreter: Interpreter) -> list[Judged]:
+        """Decide every claim of a block.
 
         Raises:
-            FenceError: If the line is neither, or there is no block of that name.
+            ValueError: If a claim needs something that is not known.
+        """
+        titles = [record["title"] for record in runs[-1].records if record["kind"] == "comparison"]
+        where = interpreter, self.schedule.machine
+        return [one for title in titles for one in judge_claims(runs, title, *where)]
+
+    def view(self, line: str) -> str:
+        """Return what stands for a line `[[measured VIEW]]`: build, claims, or figure NAME.
+
+        Raises:
+            FenceError: If the line is none of these, or there is no block of that name.
         """
         match = VIEW.match(line)
         if not match:
-            raise FenceError(f"{line} is neither [[measured build]] nor [[measured figure NAME]]")
+            raise FenceError(f"{line} is none of: build, claims, figure NAME")
         blocks, name = list(self.blocks()), match["name"]
         if match["view"] == "figure":
             chosen = [block for block in blocks if block.name == name]
             if not chosen:
-                raise FenceError(
-                    f"no block {name!r}{nearest(name or '', [block.name for block in blocks])}"
-                )
+                names = [block.name for block in blocks]
+                raise FenceError(f"no block {name!r}{nearest(name or '', names)}")
             return self.render(chosen[0])
-        rows = [
+        known = [
             (block, task.interpreter, runs)
             for block in blocks
             for task, runs in self.results(block)
             if runs
         ]
+        if match["view"] == "claims":
+            return pages.claims_table(
+                (block, judged)
+                for block, interpreter, runs in known
+                for judged in self.judged(runs, interpreter)
+            )
         facts = pages.build_facts(
             self.schedule.machine,
             interpreters.own_interpreter(),
@@ -150,7 +162,7 @@ class Site:
             datetime.now(UTC),
             commit_of(self.docs),
         )
-        return facts + pages.build_table(rows)
+        return facts + pages.build_table(known)
 
 
 def commit_of(folder: Path) -> str:

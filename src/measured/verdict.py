@@ -8,8 +8,20 @@ from dataclasses import dataclass
 from enum import Enum
 
 from measured.machine import Interpreter, Machine
+from measured.runs import Run
 
-__all__ = ["Claim", "Decision", "Estimate", "Verdict", "decide", "estimate", "unmet"]
+__all__ = [
+    "Claim",
+    "Decision",
+    "Estimate",
+    "Judged",
+    "Verdict",
+    "arms_of",
+    "decide",
+    "estimate",
+    "judge_claims",
+    "unmet",
+]
 
 CONFIDENCE = 0.95
 """The interval covers the true median at least this often, if rounds are independent."""
@@ -145,3 +157,47 @@ def decide(claim: Claim, ratio: Estimate, interpreter: Interpreter, machine: Mac
     if wrong:
         return Verdict(Decision.FAILS)
     return Verdict(Decision.OPEN, "the interval lies on both sides of the bound")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim with what this build found.
+
+    Attributes:
+        claim: The claim.
+        ratio: The estimate of its ratio.
+        verdict: What follows.
+    """
+
+    claim: Claim
+    ratio: Estimate
+    verdict: Verdict
+
+
+def arms_of(runs: Sequence[Run], title: str) -> list[dict[str, float]]:
+    """List for each round the seconds of each arm of a comparison."""
+    return [
+        {name: arm["wall_s"] for name, arm in record["arms"].items()}
+        for run in runs
+        for record in run.records
+        if record["kind"] == "comparison" and record["title"] == title
+    ]
+
+
+def judge_claims(
+    runs: Sequence[Run], title: str, interpreter: Interpreter, machine: Machine
+) -> list[Judged]:
+    """Decide every claim that a block makes on a comparison.
+
+    Raises:
+        ValueError: If a claim needs something that is not known.
+    """
+    rounds, judged = arms_of(runs, title), []
+    for record in runs[-1].records:
+        if record["kind"] == "claim" and record["of"] == title:
+            over, under = record["ratio"]
+            bounds = record["at_least"], record["at_most"]
+            claim = Claim(record["text"], over, under, *bounds, tuple(record["needs"]))
+            ratio = estimate([arms[over] / arms[under] for arms in rounds])
+            judged.append(Judged(claim, ratio, decide(claim, ratio, interpreter, machine)))
+    return judged

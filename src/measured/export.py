@@ -1,0 +1,143 @@
+"""Write what a build measured as one JSON document, and compare two of them.
+
+`docs/assets/measurements.schema.json` describes the document.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from measured import interpreters
+from measured.machine import Interpreter, load_average
+from measured.runs import Run
+from measured.site import Site, commit_of
+from measured.verdict import Judged, arms_of, estimate, judge_claims
+
+__all__ = ["SCHEMA", "differences", "export"]
+
+SCHEMA = "measured-concurrency/measurements/1"
+"""Name and version of the document's form."""
+
+
+def export(site: Site) -> dict[str, Any]:
+    """Gather every sample, estimate and verdict of a site.
+
+    Args:
+        site: The site. Nothing is run: what is missing is left out.
+
+    Returns:
+        A document of JSON types.
+    """
+    own = interpreters.own_interpreter()
+    found = {own.name: own}
+    blocks = []
+    for block in site.blocks():
+        for task, runs in site.schedule.results(block):
+            if runs:
+                found[task.interpreter.name] = task.interpreter
+                blocks.append(
+                    {
+                        "id": block.name,
+                        "page": block.page,
+                        "line": block.line,
+                        "interpreter": task.interpreter.name,
+                        "fails": block.fails,
+                        "runs": [run_facts(run) for run in runs],
+                        "comparisons": list(comparisons(site, runs, task.interpreter)),
+                    }
+                )
+    return {
+        "schema": SCHEMA,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit_of(site.docs),
+        "machine": asdict(site.schedule.machine),
+        "load": load_average(),
+        "interpreters": [interpreter_facts(one) for one in found.values()],
+        "blocks": blocks,
+    }
+
+
+def interpreter_facts(interpreter: Interpreter) -> dict[str, Any]:
+    """Describe an interpreter without the paths of its machine."""
+    return {
+        "name": interpreter.name,
+        "version": list(interpreter.version),
+        "gil": interpreter.gil,
+        "build": interpreter.build,
+    }
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """Describe one run of a block, without what it printed."""
+    kept = ("started", "wall_s", "cpu_s", "peak_kib", "load", "failure")
+    return {name: getattr(run, name) for name in kept}
+
+
+def comparisons(site: Site, runs: list[Run], interpreter: Interpreter) -> Iterator[dict[str, Any]]:
+    """Yield each comparison of a block: samples, ratios to the baseline, claims."""
+    for record in runs[-1].records:
+        if record["kind"] != "comparison":
+            continue
+        title = record["title"]
+        rounds = arms_of(runs, title)
+        baseline, *others = rounds[0]
+        yield {
+            "title": title,
+            "baseline": baseline,
+            "rounds": [
+                one["arms"]
+                for run in runs
+                for one in run.records
+                if one["kind"] == "comparison" and one["title"] == title
+            ],
+            "ratios": {
+                arm: asdict(estimate([arms[baseline] / arms[arm] for arms in rounds]))
+                for arm in others
+            },
+            "claims": [
+                claim_facts(one)
+                for one in judge_claims(runs, title, interpreter, site.schedule.machine)
+            ],
+        }
+
+
+def claim_facts(judged: Judged) -> dict[str, Any]:
+    """Describe a claim and its verdict."""
+    return {
+        "text": judged.claim.text,
+        "ratio": [judged.claim.over, judged.claim.under],
+        "at_least": judged.claim.at_least,
+        "at_most": judged.claim.at_most,
+        "needs": list(judged.claim.needs),
+        "estimate": asdict(judged.ratio),
+        "verdict": judged.verdict.decision.value,
+        "reason": judged.verdict.reason,
+    }
+
+
+def differences(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> list[tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+    """Set the claims of two documents side by side.
+
+    Args:
+        ours: One document.
+        theirs: The other.
+
+    Returns:
+        For each claim its sentence, and what each document found; None where it has no such claim.
+    """
+    mine, other = claims_of(ours), claims_of(theirs)
+    names = dict.fromkeys([*mine, *other])
+    return [(name[1], mine.get(name), other.get(name)) for name in names]
+
+
+def claims_of(document: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """List the claims of a document by the block's id and the sentence."""
+    return {
+        (block["id"], claim["text"]): claim
+        for block in document["blocks"]
+        for comparison in block["comparisons"]
+        for claim in comparison["claims"]
+    }

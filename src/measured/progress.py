@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 __all__ = ["Report", "progress_of"]
+
+RECENT = 13  # the pace of the last dozen runs: measuring blocks take longer than the others
 
 
 class Report(Protocol):
@@ -71,7 +74,8 @@ class Lines:
 
     def __init__(self, total: int) -> None:
         """Count up to `total` runs."""
-        self._total, self._count, self._start = total, 0, time.monotonic()
+        self._total, self._count = total, 0
+        self._ends = deque([time.monotonic()], maxlen=RECENT)
 
     def begins(self, block: str) -> None:
         """Say nothing: the line comes when it is done."""
@@ -79,7 +83,9 @@ class Lines:
     def done(self, block: str) -> None:
         """Write the line of one run."""
         self._count += 1
-        left = (time.monotonic() - self._start) / self._count * (self._total - self._count)
+        self._ends.append(time.monotonic())
+        pace = (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1)
+        left = pace * (self._total - self._count)
         print(  # noqa: T201 - progress
             f"measured: {self._count} of {self._total}, {block}, about {left:.0f} s left",
             file=sys.stderr,

@@ -23,7 +23,7 @@ def make_process_pool(
     initializer: Callable[..., object] | None = None,
     initargs: tuple[Any, ...] = (),
 ) -> ProcessPoolExecutor:
-    """Make a pool of processes that never forks unless told to, whatever the version's default.
+    """Make a pool of processes, by fork only if told to, whatever the version's default.
 
     Use it where a program runs on several Python versions, has threads, or
     imports much. Do not use it for one small map: starting costs more.
@@ -34,8 +34,9 @@ def make_process_pool(
         start_method: `"spawn"`, `"forkserver"` or `"fork"`; `None` for
             `"forkserver"` on Linux and `"spawn"` elsewhere.
         preload: Modules that the fork server imports once, for all its children.
-            They must start no thread. Used if no fork server of this program
-            runs yet, and ignored by the other start methods.
+            They must start no thread. One that is not found is passed over. Used
+            if no fork server of this program runs yet, and ignored by the other
+            start methods.
         initializer: What each worker calls before its first task.
         initargs: Arguments of `initializer`.
 
@@ -47,6 +48,8 @@ def make_process_pool(
         TypeError: If `workers` is not a whole number, or `preload` is one string.
         RuntimeError: If `start_method` is `"fork"` and other threads run: a child
             would inherit their locks as they are, without who could release them.
+        BrokenProcessPool: If `start_method` is `"fork"` and `initializer` fails. With
+            the others, the calls that are submitted raise it.
 
     Examples:
         >>> with make_process_pool(2) as pool:

@@ -35,12 +35,12 @@ def receive_messages(
     Args:
         produce: Gives the messages of one source: a generator function of a
             module. The script that starts it needs a main guard. It cannot
-            start processes of its own.
+            start processes of its own by `multiprocessing`.
         sources: One argument per process, read to its end before the first starts.
         start_method: `"spawn"` works everywhere; `"forkserver"` and `"fork"`
             where the platform has them.
         grace_s: Seconds that a process has to end after it was asked to, above 0,
-            if you stop early. Then it is killed.
+            if you stop early or another fails. Then it is killed.
 
     Returns:
         An iterator. Messages of one source come in its order, those of several
@@ -51,7 +51,9 @@ def receive_messages(
         ValueError: If `grace_s` is not above 0, or the platform lacks the start method.
         ChildProcessError: If a process dies before it has said that it is done.
             The others are ended.
-        Exception: What `produce` raised, first come. The others are ended.
+        Exception: What `produce` raised, first come; a `RuntimeError` with its text
+            if it cannot be pickled. Also what pickling a source or unpickling a
+            message raises. The others are ended.
 
     Examples:
         >>> sorted(receive_messages(range, [2, 3]))

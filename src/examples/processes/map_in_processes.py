@@ -49,13 +49,15 @@ def map_in_processes(
 
     Raises:
         ValueError: If `workers` or `chunk_items` is below 1, or the platform
-            lacks the start method.
+            lacks the start method; on Windows also if more than 61 workers are needed.
         TypeError: If one of the two is not a whole number. Python also raises
             it, or `AttributeError` or `pickle.PicklingError`, if `compute` or an
             item cannot be sent to another process. No process was started.
-        BrokenProcessPool: If a process dies. All results are lost.
+        BrokenProcessPool: If a process dies, or raises what cannot be unpickled.
+            All results are lost.
         Exception: The first by the order of `items` that a call raised. Chunks
-            in flight end first; chunks not begun are dropped.
+            handed out, a few more than there are workers, end first; the rest
+            are dropped.
 
     Examples:
         >>> from math import factorial

@@ -54,7 +54,9 @@ def run_programs(
 
     Raises:
         TypeError: If a command is a string and not a list of strings.
-        ValueError: If a command is empty or a limit too low.
+        ValueError: If a command is empty or a limit too low. An argument that is no
+            string or holds a null character is found when its command starts: then
+            those that run are killed.
         KeyboardInterrupt: If it comes, after all that run are killed.
 
     Examples:

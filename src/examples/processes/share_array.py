@@ -28,7 +28,8 @@ class SharedArray:
     several processes change, add a lock.
 
     The process that makes it owns it. Make it in a `with` block: its end takes
-    the memory back, whatever happened. End the workers before that.
+    the memory back, whatever happened. End the workers before that. Before
+    Python 3.13, make it also before workers that are forked.
 
     Args:
         typecode: Type of the numbers, as in the module `array`: `"d"` for double,

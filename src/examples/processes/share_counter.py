@@ -38,8 +38,8 @@ class SharedCounter:
 
         Args:
             value: The number to start from, of 64 bits.
-            start_method: How the processes start that will share it. Spawn and
-                fork server may share one; fork is a world of its own.
+            start_method: How the processes start that will share it. One made for
+                fork serves forked processes only; the others serve all.
 
         Raises:
             ValueError: If the platform lacks the start method.

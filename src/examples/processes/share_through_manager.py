@@ -68,6 +68,8 @@ class SharedTable:
         Raises:
             OSError: If the manager was closed or has died; also `EOFError`.
             Exception: What `combine` raised. The entry is as before.
+            RemoteError: If what `combine` returned cannot be pickled. It is in the
+                table by then, and every `snapshot` fails with it.
         """
         return self._table.merge(key, value, combine)
 
@@ -98,7 +100,7 @@ class SharedTable:
 
 
 class _Table:
-    """Lives in the manager's process, where each client has a thread."""
+    """Lives in the manager's process, where each thread of a client has a thread."""
 
     def __init__(self) -> None:
         self._values: dict[Any, Any] = {}

@@ -361,17 +361,21 @@ class PageViews(Preprocessor):
 
     def run(self, lines: list[str]) -> list[str]:
         """Put what a view shows in its place."""
-        return [self.replace(line) if line.startswith("[[measured ") else line for line in lines]
+        return [
+            made
+            for line in lines
+            for made in (self.replace(line) if line.startswith("[[measured ") else [line])
+        ]
 
-    def replace(self, line: str) -> str:
-        """Make HTML of one line."""
-        site = self.fences.site()
+    def replace(self, line: str) -> list[str]:
+        """Make the lines that stand for one."""
+        site, page = self.fences.site(), self.fences.place()[0]
         try:
-            html = site.view(line)
+            text, is_html = site.view(line, page)
         except (FenceError, StoreError) as error:
-            site.tell(f"{self.fences.place()[0]} {error}")
-            html = pages.message_notice("Nothing to show here", str(error))
-        return self.md.htmlStash.store(html)
+            site.tell(f"{page} {error}")
+            text, is_html = pages.message_notice("Nothing to show here", str(error)), True
+        return [self.md.htmlStash.store(text)] if is_html else ["", *text.split("\n"), ""]
 
 
 def format_block(*, code: str, md: Markdown, **options: Any) -> str:

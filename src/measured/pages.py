@@ -1,6 +1,8 @@
 """Write what a reader sees of a result: output, figures, verdicts, plates, notices."""
 
 import math
+import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -25,8 +27,11 @@ __all__ = [
     "waiting_notice",
 ]
 
+Row = tuple[Block, Interpreter, Sequence[Run]]
+
 SHOWN_LINES, SHOWN_COLUMNS = 12, 300
 ROUNDS_TO_1000 = 999.5
+SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|&]")
 SIGNS = {Decision.HOLDS: "✓", Decision.FAILS: "✗", Decision.OPEN: "?"}
 CLASSES = {Decision.HOLDS: "holds", Decision.FAILS: "fails", Decision.OPEN: "open"}
 
@@ -278,18 +283,32 @@ def message_notice(title: str, text: str, before: str = "") -> str:
     )
 
 
-def claims_table(rows: Iterable[tuple[Block, Judged]]) -> str:
-    """List every claim of the site with its verdict and its figure."""
-    heads = ("claim", "verdict", "ratio", "bound", "page")
-    return table_of(
-        heads,
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table whose cells are Markdown, so that links in it are followed and checked."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def plain(text: str) -> str:
+    """Write a text so that Markdown shows it as it is."""
+    return SPECIAL.sub(r"\\\g<0>", text)
+
+
+def link_to(block: Block, page: str, text: str) -> str:
+    """Link to the page of a block, from another page."""
+    target = posixpath.relpath(block.page, posixpath.dirname(page) or ".")
+    return f"[{plain(text)}]({target})"
+
+
+def claims_table(rows: Iterable[tuple[Block, Judged]], page: str) -> str:
+    """List every claim of the site with its verdict and its figure, in Markdown."""
+    return markdown_table(
+        ("Claim", "Verdict", "Figure"),
         [
             (
-                judged.claim.text,
-                f"{SIGNS[judged.verdict.decision]} {told(judged)}",
-                f"{words(judged.claim.over)} / {words(judged.claim.under)}: {number(judged.ratio)}",
-                judged.claim.bound,
-                block.page,
+                link_to(block, page, judged.claim.text),
+                f"{SIGNS[judged.verdict.decision]} {plain(told(judged))}",
+                plain(figure_of(judged)),
             )
             for block, judged in rows
         ],
@@ -297,36 +316,41 @@ def claims_table(rows: Iterable[tuple[Block, Judged]]) -> str:
 
 
 def build_facts(
-    machine: Machine, interpreter: Interpreter, load: float | None, now: datetime, commit: str
+    machine: Machine, rows: Sequence[Row], load: float | None, now: datetime, commit: str
 ) -> str:
-    """Say where, on what and when this build was made."""
+    """Say where, on what and when this build was made, in Markdown."""
+    interpreters = {interpreter.name: interpreter for _, interpreter, _ in rows}
+    rounds = sorted(len(runs) for block, _, runs in rows if block.timing) or [0]
     facts = {
         "Processor": f"{machine.processor}, {machine.cores} cores usable",
         "System": machine.system,
-        "Interpreter": f"{interpreter.name}, {'with' if interpreter.gil else 'without'} the GIL",
+        "Interpreters": ", ".join(
+            f"{name} {'with' if one.gil else 'without'} the GIL"
+            for name, one in interpreters.items()
+        ),
+        "Rounds of the figures": f"{rounds[0]} to {rounds[-1]}",
         "Load average": "not told" if load is None else f"{load:.1f}",
         "Date": f"{now:%Y-%m-%d %H:%M} UTC",
         "Commit": commit or "not under version control",
     }
-    return table_of(("", "this build"), facts.items())
+    return markdown_table(("", "This build"), [(name, plain(one)) for name, one in facts.items()])
 
 
-def build_table(rows: Iterable[tuple[Block, Interpreter, Sequence[Run]]]) -> str:
-    """List every block with its time, memory and date."""
+def build_table(rows: Sequence[Row], page: str) -> str:
+    """List every block with its time, memory and date, in Markdown."""
     cells = []
     for block, interpreter, runs in rows:
         last = runs[-1]
         cells.append(
             (
-                block.name,
-                block.page,
-                interpreter.name,
+                link_to(block, page, block.name),
+                plain(interpreter.name),
                 str(len(runs)),
                 seconds(last.wall_s),
                 f"{last.peak_kib / 1024:.0f} MiB" if last.peak_kib else "not told",
                 last.started.replace("T", " ")[:16],
-                last.surprise(block.fails) or "as it should",
+                plain(last.surprise(block.fails) or "as it should"),
             )
         )
-    heads = ("block", "page", "interpreter", "runs", "time of a run", "memory", "last run, UTC")
-    return table_of((*heads, "ended"), cells)
+    heads = ("Block", "Interpreter", "Runs", "Time of a run", "Memory", "Last run, UTC")
+    return markdown_table((*heads, "Ended"), cells)

@@ -4,13 +4,13 @@ import logging
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
-from measured import interpreters, pages
+from measured import pages
 from measured.blocks import Block, FenceError, nearest
 from measured.machine import Interpreter, load_average
 from measured.runs import Run
@@ -111,13 +111,13 @@ class Site:
                     parts.append(pages.message_notice("This claim cannot be decided", str(error)))
         return "".join(parts)
 
-    def check_claims(self, block: Block, runs: list[Run], interpreter: Interpreter) -> None:
+    def check_claims(self, block: Block, runs: Sequence[Run], interpreter: Interpreter) -> None:
         """Log every claim of a block that does not hold."""
         for judged in self.judged(runs, interpreter):
             if judged.verdict.decision is Decision.FAILS:
                 self.tell(f"{block} claims what does not hold here: {judged.claim.text}")
 
-    def judged(self, runs: list[Run], interpreter: Interpreter) -> list[Judged]:
+    def judged(self, runs: Sequence[Run], interpreter: Interpreter) -> list[Judged]:
         """Decide every claim of a block.
 
         Raises:
@@ -127,8 +127,15 @@ class Site:
         where = interpreter, self.schedule.machine
         return [one for title in titles for one in judge_claims(runs, title, *where)]
 
-    def view(self, line: str) -> str:
+    def view(self, line: str, page: str) -> tuple[str, bool]:
         """Return what stands for a line `[[measured VIEW]]`: build, claims, or figure NAME.
+
+        Args:
+            line: The line.
+            page: The page on which it stands.
+
+        Returns:
+            HTML or Markdown, and whether it is HTML.
 
         Raises:
             FenceError: If the line is none of these, or there is no block of that name.
@@ -142,27 +149,24 @@ class Site:
             if not chosen:
                 names = [block.name for block in blocks]
                 raise FenceError(f"no block {name!r}{nearest(name or '', names)}")
-            return self.render(chosen[0])
-        known = [
+            return self.render(chosen[0]), True
+        known: list[pages.Row] = [
             (block, task.interpreter, runs)
             for block in blocks
             for task, runs in self.results(block)
             if runs
         ]
         if match["view"] == "claims":
-            return pages.claims_table(
+            every = (
                 (block, judged)
                 for block, interpreter, runs in known
                 for judged in self.judged(runs, interpreter)
             )
+            return pages.claims_table(every, page), False
         facts = pages.build_facts(
-            self.schedule.machine,
-            interpreters.own_interpreter(),
-            load_average(),
-            datetime.now(UTC),
-            commit_of(self.docs),
+            self.schedule.machine, known, load_average(), datetime.now(UTC), commit_of(self.docs)
         )
-        return facts + pages.build_table(known)
+        return f"{facts}\n\n{pages.build_table(known, page)}", False
 
 
 def commit_of(folder: Path) -> str:

@@ -420,10 +420,10 @@ def test_a_figure_can_be_shown_on_another_page(built: Build) -> None:
 def test_the_table_of_the_build_lists_every_block(built: Build) -> None:
     """With its page, its time and how it ended; what is only shown in a fence stays."""
     content = built.html("build")
-    cells = re.findall(r"<tr><th scope=row>(.*?)</th><td>(.*?)</td>", content)
-    assert ("lanes", "figures.md") in cells
-    assert ("same-too", "twins/two.md") in cells
-    assert ("in-a-list", "nested.md") in cells
+    cells = re.findall(r"<td><a href=\"(.*?)\">(.*?)</a></td>", content)
+    assert ("figures.html", "lanes") in cells
+    assert ("twins/two.html", "same-too") in cells
+    assert ("nested.html", "in-a-list") in cells
     assert "only-shown" not in content
     assert content.count("<code>[[measured build]]") == 1
     assert own_interpreter().name in content

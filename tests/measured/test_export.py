@@ -121,5 +121,6 @@ def test_the_claims_of_a_site_on_one_page(measured_site: Site) -> None:
 
     assert built.code == 0, built.log
     text = built.text("claims")
-    for told in ("Long takes longer.", "holds here", "at least 2", "index.md"):
+    for told in ("Long takes longer.", "holds here", "at least 2 claimed"):
         assert told in text
+    assert 'href="index.html">Long takes longer.</a>' in built.html("claims")

@@ -35,7 +35,8 @@ def carry_on_after_errors(
         The results, each with its item, in the order of `items`; and `None`, or
         a group of all errors in the same order, each with a note that names its
         item. To raise it: `if errors: raise errors`. If a worker dies or the
-        executor refuses a call, that is the error of each item concerned.
+        executor refuses a call, that is the error of each item concerned; up to
+        Python 3.13, calls lost with a process share one error with all their notes.
 
     Raises:
         Exception: What `items` raised. Calls not begun are cancelled, those in
@@ -53,7 +54,7 @@ def carry_on_after_errors(
 
     Source:
         [Future objects](https://docs.python.org/3/library/concurrent.futures.html#future-objects)
-        and [exception groups](https://docs.python.org/3/library/exceptions.html#exception-groups)
+        and [exception groups](https://docs.python.org/3/builtins/exceptions.html#exception-groups)
         in the Python documentation.
     """
     calls: list[tuple[Item, Future[Result]]] = []

@@ -25,7 +25,8 @@ def stop_on_error(executor: Pool, *, kill_workers: bool = False) -> AbstractCont
         executor: A new executor, used by this block alone.
         kill_workers: Whether an error in the block also ends the calls in
             flight, by killing the processes that run them. Only processes can be
-            killed; what they started themselves lives on.
+            killed; what they started themselves lives on. A process that is killed
+            while it sends a large result can keep this block from ending.
 
     Returns:
         A context manager that gives the executor. If the block ends well, all

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from measured.machine import Interpreter, Machine
@@ -129,10 +129,16 @@ def local_modules(source: str, paths: Sequence[Path]) -> dict[str, Path]:
 @cache
 def names_in_file(path: Path, package: str, changed: int) -> tuple[str, ...]:  # noqa: ARG001 - part of the key
     """List the module names in a file, read again when it changed."""
-    return tuple(names_in(path.read_bytes(), package))
+    return names_in(path.read_bytes(), package)
 
 
-def names_in(source: str | bytes, package: str) -> Iterator[str]:
+@lru_cache(maxsize=4096)
+def names_in(source: str | bytes, package: str) -> tuple[str, ...]:
+    """List every name in a source that may be that of a module."""
+    return tuple(read_names(source, package))
+
+
+def read_names(source: str | bytes, package: str) -> Iterator[str]:
     """Yield every name in a source that may be that of a module."""
     try:
         tree = ast.parse(source)

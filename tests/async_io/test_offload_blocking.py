@@ -4,12 +4,13 @@ import asyncio
 import gc
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import pytest
 
-from examples.async_io.offload_blocking import BlockingCalls
+from examples.async_io.offload_blocking import BlockingCalls, outlast
 from examples.async_io.offload_blocking_broken import run_in_default_executor
 
 Result = TypeVar("Result")
@@ -232,6 +233,24 @@ def test_leaving_waits_for_calls_and_holds_no_loop(cancelled: bool) -> None:  # 
     check(main())
 
     assert gate.ended.is_set()
+
+
+def test_leaving_is_not_dropped_although_it_has_not_begun() -> None:
+    """The call that shuts the threads down waits for its thread when the caller is cancelled."""
+
+    async def main() -> None:
+        not_begun: Future[None] = Future()
+        leaving = asyncio.create_task(outlast(not_begun, droppable=False))
+        await some_turns()
+        leaving.cancel()
+        await some_turns()
+        assert not not_begun.cancelled()
+        assert not leaving.done()
+        not_begun.set_result(None)
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+    check(main())
 
 
 def test_refuses_a_call_after_the_end() -> None:

@@ -1,6 +1,7 @@
 """fetch_then_compute: order, overlap and ceilings, failure, cancellation, refusal."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import threading
 from collections.abc import Iterator
@@ -173,6 +174,27 @@ def test_a_fetch_that_fails_cancels_the_others_and_drops_the_rest() -> None:
 
     assert [str(error) for error in failure.value.exceptions] == ["1"]
     assert (begun, cancelled) == ([0, 1], [0])
+
+
+def test_a_fetch_that_swallows_its_cancellation_keeps_nothing_going() -> None:
+    """The first swallows it when the second fails; no other begins, and the map ends."""
+    begun = []
+
+    async def fetch(item: int) -> int:
+        begun.append(item)
+        if item == 1:
+            raise LookupError(item)
+        if item > 1:
+            raise AssertionError(item)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return item
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ExceptionGroup) as failure:
+        run(fetch_then_compute(fetch, abs, range(50), **on(pool)))
+
+    assert [str(error) for error in failure.value.exceptions] == ["1"]
+    assert begun == [0, 1]
 
 
 def test_a_call_that_fails_reaches_the_caller_when_the_one_in_flight_has_ended() -> None:

@@ -9,19 +9,20 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from queue import Empty, SimpleQueue
 
 __all__ = ["watch_loop"]
 
 
-@contextmanager
-def watch_loop(report: Callable[[str], object], *, longest_s: float = 0.1) -> Iterator[None]:
+def watch_loop(
+    report: Callable[[str], object], *, longest_s: float = 0.1
+) -> AbstractContextManager[None]:
     """Report the stack of whatever holds the running loop longer than `longest_s`.
 
     Use it in tests and in production, around the body of `main`: it needs no
-    debug mode, and costs one callback per `longest_s`. It cannot see into a call
-    that keeps the GIL from all threads; then the report comes when that ends.
+    debug mode, and costs one callback per `longest_s`. It misses a call
+    that keeps the GIL from all threads: when the watch can run, the loop can too.
 
     Args:
         report: Called in a thread of its own with the loop's stack as text, the
@@ -30,12 +31,13 @@ def watch_loop(report: Callable[[str], object], *, longest_s: float = 0.1) -> It
         longest_s: Seconds without a turn for others, above 0. A hold is reported
             if it lasts twice as long, and may be if it lasts longer than this.
 
-    Yields:
-        Nothing. The watch ends with the `with` statement.
+    Returns:
+        A context manager: it watches the loop that runs where it is entered, and
+        ends with the `with` statement.
 
     Raises:
         ValueError: If `longest_s` is not above 0.
-        RuntimeError: If no event loop runs in this thread.
+        RuntimeError: On entering, if no event loop runs in this thread.
         Exception: What `report` raised, at the end of the `with` statement, unless
             its body raises. The watch ends with the first such error.
 
@@ -51,6 +53,11 @@ def watch_loop(report: Callable[[str], object], *, longest_s: float = 0.1) -> It
     """
     if not longest_s > 0:
         raise ValueError(f"longest_s must be above 0, got {longest_s}")
+    return _watch(report, longest_s)
+
+
+@contextmanager
+def _watch(report: Callable[[str], object], longest_s: float) -> Iterator[None]:
     loop, thread = asyncio.get_running_loop(), threading.get_ident()
     news: SimpleQueue[str] = SimpleQueue()
     over = threading.Event()

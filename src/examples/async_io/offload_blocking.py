@@ -85,18 +85,19 @@ class BlockingCalls:
     async def __aexit__(self, *failure: object) -> None:
         """Wait, without holding the loop, until every call has ended."""
         with ThreadPoolExecutor(1) as waiter:
-            await outlast(waiter.submit(self._pool.shutdown))
+            await outlast(waiter.submit(self._pool.shutdown), droppable=False)
 
 
-async def outlast(call: Future[Result]) -> Result:
-    """Wait for the end of a call, even if cancelled; then a call not begun is dropped."""
+async def outlast(call: Future[Result], *, droppable: bool = True) -> Result:
+    """Wait for the end of a call, even if cancelled; one not begun is dropped if it may be."""
     answer, cancelled = asyncio.wrap_future(call), None
     while not answer.done():
         try:
             await asyncio.wait([answer])
         except asyncio.CancelledError as request:
-            call.cancel()
             cancelled = request
+            if droppable:
+                call.cancel()
     if cancelled is None:
         return answer.result()
     if not answer.cancelled():

@@ -85,8 +85,8 @@ class ComputingCalls:
             RuntimeError: If the `async with` statement has ended.
             CancelledError: If the caller is cancelled. A call not begun is dropped;
                 one that runs goes on in its process, and its result is dropped.
-            Exception: What the call raised; if it cannot be sent back, a
-                `RuntimeError` with its text.
+            Exception: What the call raised, or pickling its result; if that cannot
+                be sent back, a `RuntimeError` with its text.
         """
         parcel = pickle.dumps((compute, args, kwargs))
         pool = await self._idle.get()

@@ -53,7 +53,7 @@ def choose_tool(  # noqa: PLR0913 - each is a question, answered by keyword
         async_library: Whether what waits can be awaited.
         picklable: Whether function, items and results can be pickled.
         extensions: Whether the calls import extension modules that are not of the
-            standard library. Many, NumPy among them, refuse a second interpreter.
+            standard library. Some, NumPy among them, refuse a second interpreter.
         many: From how many waits on a thread for each is too many.
         cores: How many cores there are; `None` for those this process may use.
         gil: Whether a GIL is on; `None` asks this interpreter.

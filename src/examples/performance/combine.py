@@ -48,8 +48,8 @@ async def fetch_then_compute(  # noqa: PLR0913 - four are for tuning, by keyword
         ValueError: If a ceiling is below 1. No item is read.
         TypeError: If a ceiling is not a whole number.
         ExceptionGroup: What fetches, calls or reading an item raised. The first
-            failure cancels the other fetches and drops the calls not begun. A call
-            that computes cannot be stopped: it ends first. One that ends as cancelled
+            failure cancels the other fetches and drops the calls not yet sent to a
+            worker. A call that computes is not stopped: it ends first. One that ends as cancelled
             though nobody cancelled it is a failure, with a `RuntimeError`.
         CancelledError: If the caller is cancelled. What is in flight ends likewise.
 
@@ -104,14 +104,17 @@ def refuse_below_1(**ceilings: int) -> None:
 
 
 async def uncancelled(call: Awaitable[Result]) -> Result:
-    """Await a call; if it ends as cancelled though nobody cancelled this task, that is an error."""
+    """Await a call. Only who cancels this task cancels: neither more nor less comes of the call."""
+    task = asyncio.current_task()
     try:
-        return await call
+        result = await call
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         raise RuntimeError("it ended as cancelled, and nobody here had cancelled it") from error
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError  # the call had swallowed it
+    return result
 
 
 async def end_of(call: Future[Result]) -> Result:

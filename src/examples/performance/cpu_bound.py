@@ -44,7 +44,8 @@ def compute_in_parts(
         ValueError: If `parts` is below 1.
         TypeError: If `parts` is not a whole number, or `items` has no length.
         Exception: What `compute` raised; if several parts did, the first by their
-            order. Parts in flight end first; parts not begun are dropped.
+            order. Parts in flight end first, and what a pool of processes has been
+            sent by then; the rest is dropped.
 
     Examples:
         >>> compute_in_parts(sum, range(10), parts=3)

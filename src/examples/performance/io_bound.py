@@ -30,7 +30,8 @@ def fetch_all(
             the first request. Proxies are taken from the environment.
         max_in_flight: Ceiling on requests at the same time, 1 or more.
         timeout_s: Seconds that connecting, and each wait for more bytes, may take.
-            A server that sends a byte now and then can take longer in all.
+            A server that sends a byte now and then can take longer in all, and so
+            can the look-up of a name.
 
     Returns:
         The body of each answer, in the order of `urls`.
@@ -39,10 +40,11 @@ def fetch_all(
         ValueError: If `max_in_flight` is below 1, `timeout_s` is not above 0, or an
             address is neither `http` nor `https`. Nothing has been requested.
         TypeError: If `max_in_flight` is not a whole number.
-        OSError: If a request fails: no connection, a time limit, a status of 400 or
-            more as `urllib.error.HTTPError`, closed. A note on the error names the address.
-            Of several errors the first by the order of `urls` is raised. Requests
-            in flight end first; requests not begun are dropped.
+        OSError: If a request fails: no connection, a time limit, a status outside 200
+            to 299 (redirects are followed) as `urllib.error.HTTPError`, closed. A note
+            on the error names the address. Of several errors the first by the order of
+            `urls` is raised. Requests in flight end first; requests not begun are
+            dropped.
         Exception: Likewise, if what comes back is not HTTP or not complete.
 
     Examples:

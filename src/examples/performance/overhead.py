@@ -30,7 +30,7 @@ def map_in_growing_chunks(  # noqa: PLR0913 - three are for tuning, by keyword
 
     Use it when you do not know how long a call takes, or when that changes on the
     way. Do not use it where a chunk is short already, or for waits. If you know a
-    good number of items, give it as `chunksize` to `Executor.map`.
+    good number of items, give it as `chunksize` to `ProcessPoolExecutor.map`.
 
     Args:
         compute: Work on one item. For an executor of processes or interpreters a
@@ -50,7 +50,8 @@ def map_in_growing_chunks(  # noqa: PLR0913 - three are for tuning, by keyword
         ValueError: If `max_chunks` is below 1 or `chunk_s` is not above 0.
         TypeError: If `max_chunks` is not a whole number.
         Exception: What a call, or reading an item, raised. Chunks in flight end
-            first; chunks not begun are dropped.
+            first, and what a pool of processes has been sent by then; the rest is
+            dropped.
 
     Examples:
         >>> from concurrent.futures import ThreadPoolExecutor

@@ -182,11 +182,11 @@ def interval(time: Estimate) -> str:
 
 def verdict_of(judged: Judged) -> str:
     """Say in words and by a sign what this build found of a claim."""
-    decision = judged.verdict.decision
+    decision, verdict = judged.verdict.decision, told(judged)
     return (
         f'<p class="measured-verdict measured-{CLASSES[decision]}">'
         f'<span class="measured-sign" aria-hidden="true">{SIGNS[decision]}</span> '
-        f"<span><strong>{escape(told(judged).capitalize())}.</strong> "
+        f"<span><strong>{escape(verdict[0].upper() + verdict[1:])}.</strong> "
         f"{escape(judged.claim.text)} <small>({escape(figure_of(judged))})</small></span></p>"
     )
 

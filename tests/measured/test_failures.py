@@ -492,7 +492,7 @@ def test_a_view_that_shows_nothing_is_an_error(site: Site) -> None:
     assert len(strict.errors) == 2
     assert "views.md" in strict.errors[0]
     assert "no block 'wait'; did you mean 'waits'?" in strict.errors[0]
-    assert "[[measured nonsense]] is neither" in strict.errors[1]
+    assert "[[measured nonsense]] is none of" in strict.errors[1]
     assert "no block 'wait'" in plain.notice("one", "views")
     assert "is neither" in plain.notice("two", "views")
 

@@ -494,7 +494,7 @@ def test_a_view_that_shows_nothing_is_an_error(site: Site) -> None:
     assert "no block 'wait'; did you mean 'waits'?" in strict.errors[0]
     assert "[[measured nonsense]] is none of" in strict.errors[1]
     assert "no block 'wait'" in plain.notice("one", "views")
-    assert "is neither" in plain.notice("two", "views")
+    assert "is none of" in plain.notice("two", "views")
 
 
 CLAIMS = """

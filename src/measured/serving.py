@@ -113,6 +113,7 @@ def serve(site: Site, config_file: Path, arguments: Sequence[str], rounds: int) 
         arguments: Further arguments of `mkdocs serve`.
         rounds: How many rounds every measuring block gets.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that we end both
     store = site.schedule.store
     with store.lock():
         store.forget_failures()

@@ -67,9 +67,9 @@ class Server:
 
         self.wait_until(there, f"{text!r} on {page}", 30)
 
-    def end(self) -> int:
-        """Press Ctrl-C and give the exit code."""
-        self.process.send_signal(signal.SIGINT)
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Press Ctrl-C, or send another signal, and give the exit code."""
+        self.process.send_signal(number)
         try:
             return self.process.wait(15)
         finally:
@@ -234,8 +234,12 @@ def test_pages_refresh_at_most_every_ten_seconds(site: Site, serve: Callable[...
     assert server.log.count("Documentation built") == 2  # without any figure, and with all
 
 
-def test_ctrl_c_ends_both_processes_in_the_middle_of_a_block(
-    site: Site, serve: Callable[..., Server], wait_until: Callable[..., None]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_both_processes_in_the_middle_of_a_block(
+    site: Site,
+    serve: Callable[..., Server],
+    wait_until: Callable[..., None],
+    number: signal.Signals,
 ) -> None:
     """No process is left: not the server, not the one that measures, not the block."""
     pids = site.folder / "runs.txt"
@@ -246,6 +250,6 @@ def test_ctrl_c_ends_both_processes_in_the_middle_of_a_block(
     wait_until(lambda: pids.exists() and pids.read_text().strip(), "the block")
     children = [one.pid for one in psutil.Process(server.process.pid).children(recursive=True)]
     assert len(children) >= 2, "MkDocs and the block"
-    server.end()
+    server.end(number)
 
     assert [pid for pid in children if psutil.pid_exists(pid)] == []

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from math import isqrt
+from pathlib import Path
+from typing import Any
 
 import pytest
 import work_in_workers as work
@@ -128,6 +130,43 @@ def test_a_process_that_dies_fails_every_call_of_its_pool(start_method: str) -> 
     assert results == []
     assert errors is not None
     assert all(isinstance(error, BrokenExecutor) for error in errors.exceptions)
+
+
+def test_each_call_that_a_process_took_along_has_its_own_error(
+    start_method: str, tmp_path: Path
+) -> None:
+    """It dies when all were submitted; each error names one item."""
+
+    def items() -> Iterator[Path]:
+        yield from [tmp_path / "die"] * 2
+        yield tmp_path / "never"
+        (tmp_path / "die").touch()
+
+    with process_pool(1, start_method) as executor:
+        _, errors = carry_on_after_errors(executor, work.end_process_when, items())
+
+    assert errors is not None
+    assert [len(error.__notes__) for error in errors.exceptions] == [1, 1, 1]
+    assert ["never" in error.__notes__[0] for error in errors.exceptions] == [False, False, True]
+
+
+def test_errors_that_an_executor_shares_are_told_apart() -> None:
+    """As processes do up to 3.13; the copies are as the original, but for their notes."""
+    shared = BrokenExecutor("gone", 3)
+    shared.__cause__ = OSError("why")
+
+    class Sharing(Executor):
+        def submit(self, fn: Callable[..., Any], /, *_: Any, **__: Any) -> Future[Any]:  # noqa: ANN401, ARG002 - as the base class has it
+            call: Future[Any] = Future()
+            call.set_exception(shared)
+            return call
+
+    _, errors = carry_on_after_errors(Sharing(), isqrt, [1, 4])
+
+    assert errors is not None
+    assert [error.__notes__ for error in errors.exceptions] == [["for item 1"], ["for item 4"]]
+    assert [error.args for error in errors.exceptions] == [("gone", 3)] * 2
+    assert [error.__cause__ for error in errors.exceptions] == [shared.__cause__] * 2
 
 
 def test_items_that_fail_cancel_what_has_not_begun() -> None:

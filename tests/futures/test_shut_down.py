@@ -1,12 +1,19 @@
 """stop_on_error: all is run if the block ends well, nothing is waited for if not; a deadlock."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from contextlib import suppress
 from math import isqrt
 from pathlib import Path
@@ -85,6 +92,78 @@ def test_an_error_kills_the_workers_if_asked_to(start_method: str, tmp_path: Pat
         with suppress(psutil.NoSuchProcess):  # a child of the fork server is buried by that
             psutil.Process(pid).wait(10)
         assert not psutil.pid_exists(pid)
+
+
+def wait_for_file(path: Path) -> None:
+    """Wait until a worker has written its number."""
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    assert path.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the worker refuses a signal of POSIX")
+def test_a_worker_killed_amid_its_result_does_not_keep_the_block(
+    start_method: str, tmp_path: Path
+) -> None:
+    """It has sent half; the executor, which reads, gets the end instead of the other half."""
+    executor = process_pool(1, start_method)
+    results = executor._result_queue
+
+    def fail_in_block() -> None:
+        with stop_on_error(executor, kill_workers=True):
+            calls.append(executor.submit(work.send_half, tmp_path / "signed"))
+            wait_for_file(tmp_path / "signed")
+            raise LookupError
+
+    calls: list[Future[bytes]] = []
+    with ThreadPoolExecutor(1) as callers:
+        caller = callers.submit(fail_in_block)
+        try:
+            error = caller.exception(90)
+        finally:
+            results._writer.close()  # frees the caller if it hangs
+
+    assert isinstance(error, LookupError)
+    assert isinstance(calls[0].exception(0), BrokenExecutor)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the worker refuses a signal of POSIX")
+def test_killed_workers_are_not_replaced(tmp_path: Path) -> None:
+    """The executor would do so if one of two had reached its last task just then."""
+
+    class Replacing(ProcessPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as the base class has it
+            if not cancel_futures:
+                super().shutdown(wait=wait)
+                return
+            self._adjust_process_count()
+            had.append(len(self._processes))
+            super().shutdown(wait=wait, cancel_futures=True)
+
+    had: list[int] = []
+    executor = Replacing(2, multiprocessing.get_context("spawn"), max_tasks_per_child=1)
+    with (  # noqa: PT012 - the block is the test
+        pytest.raises(LookupError),
+        stop_on_error(executor, kill_workers=True),
+    ):
+        executor.submit(work.sign_and_wait, tmp_path / "signed")
+        wait_for_file(tmp_path / "signed")
+        raise LookupError
+
+    assert had == [1]
+
+
+def test_a_block_that_shut_down_by_itself_is_no_trouble(start_method: str) -> None:
+    """Its processes are out of reach by then, and its error goes out."""
+    executor = process_pool(1, start_method)
+    with (  # noqa: PT012 - the block is the test
+        pytest.raises(LookupError),
+        stop_on_error(executor, kill_workers=True),
+    ):
+        executor.submit(isqrt, 4).result(60)
+        executor.shutdown()
+        raise LookupError
 
 
 def test_workers_that_were_never_started_are_no_trouble(start_method: str) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,26 @@ def wait_for(barrier: Any) -> int:  # noqa: ANN401 - a barrier or a proxy of one
     """Meet the others."""
     place: int = barrier.wait(30)
     return place
+
+
+def end_process_when(path: Path) -> None:
+    """End the process that runs this as soon as there is such a file."""
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os._exit(3)
+
+
+def send_half(path: Path) -> bytes:
+    """Let this process send half of its result, write its number down, and wait for ever."""
+
+    def send(connection: Connection, message: bytes) -> None:
+        half = bytes(message)[: len(message) // 2]
+        assert os.write(connection.fileno(), half) == len(half)
+        sign_and_wait(path)
+
+    Connection._send = send  # type: ignore[attr-defined]
+    return bytes(100)
 
 
 def sign_and_wait(path: Path) -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import queue
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -108,6 +109,25 @@ def test_a_message_that_cannot_be_sent_is_an_error() -> None:
     """Not a line on standard error, and a reader who waits for ever."""
     with pytest.raises(Exception, match="pickle"):
         list(receive_messages(work.speak_and, ["send a function"]))
+
+
+@pytest.mark.parametrize("kind", [OSError, FileNotFoundError, EOFError, LookupError])
+def test_a_message_that_cannot_be_loaded_is_an_error(
+    kind: type[Exception], start_method: str
+) -> None:
+    """Also one that looks like the end of the pipe; its process, amid the next, is ended."""
+    messages = receive_messages(work.send_unloadable, [kind], start_method=start_method)
+    with ThreadPoolExecutor(1) as caller:
+        received = caller.submit(list, messages)
+        try:
+            error = received.exception(60)
+        finally:
+            for child in multiprocessing.active_children():  # none, unless the caller hangs
+                child.kill()
+
+    assert type(error) is kind
+    assert str(error) == "cannot be loaded"
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize(("act", "code"), [("die", 7), ("leave", 0)])

@@ -305,6 +305,33 @@ def test_refuses_a_command_line_before_any_program_starts(tmp_path: Path) -> Non
     assert not witness.exists()
 
 
+@pytest.mark.parametrize("part", [3, None, b"-l", Path("folder")])
+def test_refuses_an_argument_that_is_no_string(part: object, tmp_path: Path) -> None:
+    """Before any program starts."""
+    witness = tmp_path / "witness"
+    touch = python(f"open({str(witness)!r}, 'w')")
+    with pytest.raises(TypeError, match=r"list of strings, got \['ls', "):
+        run_programs([touch, ["ls", part]], max_running=1, timeout_s=60)  # type: ignore[list-item]
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["a\0b", pytest.param("\ud800", marks=only_posix)],  # Windows takes the second
+    ids=["null", "surrogate"],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_refuses_characters_that_no_program_can_get(part: str, place: int, tmp_path: Path) -> None:
+    """Before any program starts; in the program's name as well."""
+    witness = tmp_path / "witness"
+    touch = python(f"open({str(witness)!r}, 'w')")
+    command = ["ls", "-l"]
+    command[place] = part
+    with pytest.raises(ValueError, match=r"null character|surrogates not allowed"):
+        run_programs([touch, command], max_running=1, timeout_s=60)
+    assert not witness.exists()
+
+
 def test_broken_one_waits_for_a_program_that_waits_for_it() -> None:
     """Little output passes. More than a pipe holds does not, and the program never ends."""
     assert run_program(python("print(1)"), timeout_s=60).strip() == b"1"

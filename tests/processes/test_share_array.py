@@ -191,6 +191,52 @@ if __name__ == "__main__":
     assert (done.stdout, done.stderr) == ("100000\n", "")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only a fork leaves the tracker behind")
+def test_a_worker_older_than_the_tracker_takes_nothing_along(tmp_path: Path) -> None:
+    """Forked before the first array; it, and a tracker that it may have started, have ended."""
+    script = """
+import multiprocessing, os
+from examples.processes.share_array import SharedArray
+
+def double(arrays, alive):
+    os.dup2(alive.fileno(), 0)  # a tracker would have it too
+    with arrays.recv().view() as numbers:
+        numbers[0] *= 2
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    arrays, to_worker = context.Pipe(duplex=False)
+    ended, alive = context.Pipe(duplex=False)
+    worker = context.Process(target=double, args=(arrays, alive))
+    worker.start()
+    alive.close()
+    with SharedArray("q", 1) as array:
+        with array.view() as numbers:
+            numbers[0] = 21
+        to_worker.send(array)
+        worker.join(30)
+        assert ended.poll(30)  # nobody has the other end
+        with array.view() as numbers:
+            print(worker.exitcode, numbers[0])
+"""
+    done = run_script(script, tmp_path)
+    assert (done.stdout, done.stderr) == ("0 42\n", "")
+
+
+def test_another_program_takes_nothing_along(tmp_path: Path) -> None:
+    """No child of multiprocessing; it, and a tracker that it may have started, have ended."""
+    with SharedArray("q", 1) as array:
+        script = f"""
+import pickle
+with pickle.loads({pickle.dumps(array)!r}).view() as numbers:
+    numbers[0] = 42
+"""
+        done = run_script(script, tmp_path)  # returns when nobody has its output open
+        assert (done.stdout, done.stderr) == ("", "")
+        with array.view() as numbers:
+            assert numbers[0] == 42
+
+
 @pytest.mark.parametrize("typecode", ["", "dd", "x", "u", "P"])
 def test_refuses_a_type_that_is_no_number(typecode: str) -> None:
     """Refused at the call, naming what there is."""

@@ -3,8 +3,10 @@
 import multiprocessing
 import operator
 import threading
+from collections.abc import Callable, Hashable
 from multiprocessing.managers import RemoteError
 from pickle import PicklingError
+from typing import Any
 
 import pytest
 import work_in_children as work
@@ -98,6 +100,29 @@ def test_refuses_what_cannot_be_sent() -> None:
         with pytest.raises((PicklingError, AttributeError), match="pickle"):
             table.merge("a", 1, lambda old, new: old + new)
         assert table.merge("a", 1, operator.add) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "combine"),
+    [
+        ("a", 2, work.make_lock),
+        ("a", work.BecomesLock(), work.take_second),
+        ("b", work.BecomesLock(), operator.add),
+        (work.BecomesLock(), 2, operator.add),
+    ],
+    ids=["combined", "second value", "first value", "key"],
+)
+def test_takes_in_nothing_that_it_could_not_hand_out(
+    key: Hashable, value: object, combine: Callable[[Any, Any], Any]
+) -> None:
+    """The entry is as before, and so is the whole table."""
+    with SharedTable() as table:
+        table.merge("a", 1, operator.add)
+        with pytest.raises(TypeError, match="cannot pickle"):
+            table.merge(key, value, combine)
+
+        assert table.snapshot() == {"a": 1}
+        assert table.merge("a", 2, operator.add) == 3
 
 
 def test_hides_what_a_manager_would_let_anybody_do() -> None:

@@ -4,6 +4,7 @@ import operator
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,6 +113,47 @@ def speak_and(act: str) -> Iterator[object]:
         yield lambda: 0
     while act in {"go on", "ignore"}:
         yield "more"
+
+
+class Unloadable:
+    """Pickles, and fails with a chosen error where it is loaded."""
+
+    def __init__(self, kind: type[Exception]) -> None:
+        """Choose."""
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be a failing call."""
+        return fail_to_load, (self.kind,)
+
+
+def fail_to_load(kind: type[Exception]) -> None:
+    """Fail as asked."""
+    raise kind("cannot be loaded")
+
+
+def send_unloadable(kind: type[Exception]) -> Iterator[object]:
+    """Send a message that cannot be loaded, then one that no pipe holds."""
+    yield Unloadable(kind)
+    yield bytes(1_000_000)
+
+
+class BecomesLock:
+    """Pickles, and is a lock where it is loaded, which does not pickle."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be a call that makes a lock."""
+        return threading.Lock, ()
+
+
+def take_second(_old: object, new: object) -> object:
+    """Combine two values to the second."""
+    return new
+
+
+def make_lock(_old: object, _new: object) -> object:
+    """Combine two values to what does not pickle."""
+    return threading.Lock()
 
 
 class Odd(Exception):  # noqa: N818 - not an error of its own kind

@@ -3,9 +3,10 @@
 Copy this file whole: standard library only, Python 3.11 or newer.
 """
 
+import copy
 import reprlib
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from typing import TypeVar
 
 __all__ = ["carry_on_after_errors"]
@@ -35,8 +36,7 @@ def carry_on_after_errors(
         The results, each with its item, in the order of `items`; and `None`, or
         a group of all errors in the same order, each with a note that names its
         item. To raise it: `if errors: raise errors`. If a worker dies or the
-        executor refuses a call, that is the error of each item concerned; up to
-        Python 3.13, calls lost with a process share one error with all their notes.
+        executor refuses a call, that is the error of each item concerned.
 
     Raises:
         Exception: What `items` raised. Calls not begun are cancelled, those in
@@ -87,6 +87,11 @@ def _submit(executor: Executor, work: Callable[[Item], Result], item: Item) -> F
 
 def _error_of(call: Future[Result]) -> BaseException | None:
     try:
-        return call.exception()
-    except CancelledError as error:  # somebody else shut the executor down
-        return error
+        error = call.exception()
+    except CancelledError as cancelled:  # somebody else shut the executor down
+        return cancelled
+    if isinstance(error, BrokenExecutor):  # up to 3.13, one for all that a process took along
+        shared = error
+        error = copy.copy(shared).with_traceback(shared.__traceback__)
+        error.__cause__ = shared.__cause__
+    return error

@@ -86,11 +86,12 @@ def _receive(context: Any, produce: Any, sources: list[Any], grace_s: float) -> 
             for reader in ready:
                 process = open_ends[reader]
                 try:
-                    kind, content = reader.recv()
+                    data = reader.recv_bytes()
                 except (EOFError, OSError):  # at the end of the pipe, or amid a message
                     process.join()
                     died = f"{process.name} died with exit code {process.exitcode}"
                     raise ChildProcessError(died) from None
+                kind, content = pickle.loads(data)  # noqa: S301 - outside: it may raise the same
                 if kind == "message":
                     yield content
                 elif kind == "error":

@@ -53,10 +53,9 @@ def run_programs(
         `OSError`, if it did not start.
 
     Raises:
-        TypeError: If a command is a string and not a list of strings.
-        ValueError: If a command is empty or a limit too low. An argument that is no
-            string or holds a null character is found when its command starts: then
-            those that run are killed.
+        TypeError: If a command is not a list of strings.
+        ValueError: If a command is empty, has a null character or one that the
+            system cannot encode, or a limit is too low. No program has started then.
         KeyboardInterrupt: If it comes, after all that run are killed.
 
     Examples:
@@ -116,10 +115,10 @@ def run_programs(
 
 
 def _check(command: Sequence[str]) -> list[str]:
-    if isinstance(command, (str, bytes)):
+    if isinstance(command, (str, bytes)) or not all(isinstance(part, str) for part in command):
         raise TypeError(f"a command must be a list of strings, got {command!r}")
-    if not command:
-        raise ValueError("a command must name a program, got none")
+    if not command or any(b"\0" in os.fsencode(part) for part in command):
+        raise ValueError(f"a command must name a program, without null characters, got {command!r}")
     return list(command)
 
 

@@ -5,14 +5,19 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 
 import errno
 import operator
+import os
 import shutil
 import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from mmap import mmap
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any, Self
+
+if sys.platform != "win32" and sys.version_info < (3, 13):
+    import _posixshmem  # type: ignore[import-not-found]
 
 __all__ = ["SharedArray"]
 
@@ -28,8 +33,7 @@ class SharedArray:
     several processes change, add a lock.
 
     The process that makes it owns it. Make it in a `with` block: its end takes
-    the memory back, whatever happened. End the workers before that. Before
-    Python 3.13, make it also before workers that are forked.
+    the memory back, whatever happened. End the workers before that.
 
     Args:
         typecode: Type of the numbers, as in the module `array`: `"d"` for double,
@@ -94,9 +98,7 @@ class SharedArray:
             BufferError: On leaving, if something made from the view, such as a
                 NumPy array, is still in use.
         """
-        memory = _attach(self.name)
-        block: Any = memory.buf
-        raw = block[: self._bytes]  # the system may have rounded the block up
+        memory, raw = _attach(self.name, self._bytes)
         numbers = raw.cast(self.typecode)
         try:
             yield numbers
@@ -116,13 +118,21 @@ def _check_room(wanted: int) -> None:
         raise OSError(errno.ENOSPC, f"{wanted} bytes wanted, {free} free", str(place))
 
 
-def _attach(name: str) -> SharedMemory:
-    if sys.version_info >= (3, 13):
-        return SharedMemory(name, track=False)  # the tracker has it from the owner
-    return SharedMemory(name)
+def _attach(name: str, wanted: int) -> tuple[SharedMemory | mmap, Any]:
+    # Only the owner's tracker may know the block: any other unlinks it when its process ends.
+    if sys.platform != "win32" and sys.version_info < (3, 13):
+        file = _posixshmem.shm_open(f"/{name}", os.O_RDWR, 0o600)
+        try:
+            mapped = mmap(file, wanted)
+        finally:
+            os.close(file)
+        return mapped, memoryview(mapped)
+    options: Any = {"track": False} if sys.version_info >= (3, 13) else {}
+    memory: Any = SharedMemory(name, **options)
+    return memory, memory.buf[:wanted]  # the system may have rounded the block up
 
 
-def _detach(memory: SharedMemory, *views: memoryview) -> None:
+def _detach(memory: SharedMemory | mmap, *views: memoryview) -> None:
     for view in views:
         view.release()
     memory.close()

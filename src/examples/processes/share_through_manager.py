@@ -7,6 +7,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Hashable
 from multiprocessing.managers import BaseManager
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Self
 
 __all__ = ["SharedTable"]
@@ -67,9 +68,8 @@ class SharedTable:
 
         Raises:
             OSError: If the manager was closed or has died; also `EOFError`.
-            Exception: What `combine` raised. The entry is as before.
-            RemoteError: If what `combine` returned cannot be pickled. It is in the
-                table by then, and every `snapshot` fails with it.
+            Exception: What `combine` raised, or pickling what it returned. The entry
+                is as before.
         """
         return self._table.merge(key, value, combine)
 
@@ -109,6 +109,7 @@ class _Table:
     def merge(self, key: Hashable, value: Any, combine: Callable[[Any, Any], Any]) -> Any:  # noqa: ANN401
         with self._lock:
             merged = combine(self._values[key], value) if key in self._values else value
+            ForkingPickler.dumps((key, merged))  # so that no snapshot fails with it
             self._values[key] = merged
             return merged
 

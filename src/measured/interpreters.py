@@ -11,7 +11,7 @@ from pathlib import Path
 from measured import machine
 from measured.machine import Interpreter
 
-__all__ = ["EXPECTED", "find_interpreters", "own_interpreter"]
+__all__ = ["EXPECTED", "absent_versions", "find_interpreters", "own_interpreter"]
 
 EXPECTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 """The versions that the handbook speaks of; each is named where it is absent."""
@@ -60,6 +60,12 @@ def find_interpreters() -> list[Interpreter]:
         if interpreter is not None:
             found.setdefault(interpreter.name, interpreter)
     return sorted(found.values(), key=lambda one: (one.version, one.name))
+
+
+def absent_versions() -> list[str]:
+    """List the versions that the handbook speaks of and that this machine does not have."""
+    found = {f"{one.version[0]}.{one.version[1]}" for one in find_interpreters()}
+    return [version for version in EXPECTED if version not in found]
 
 
 def pyenv_folders() -> list[Path]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
-from measured import pages
+from measured import interpreters, pages
 from measured.blocks import Block, FenceError, nearest
 from measured.machine import Interpreter, load_average
 from measured.runs import Run
@@ -109,6 +109,9 @@ class Site:
                 except ValueError as error:
                     self.tell(f"{block} {error}")
                     parts.append(pages.message_notice("This claim cannot be decided", str(error)))
+        if block.everywhere and (absent := interpreters.absent_versions()):
+            names = ", ".join(absent)
+            parts.append(f'<p class="measured-python">Not on this machine: Python {names}</p>')
         return "".join(parts)
 
     def check_claims(self, block: Block, runs: Sequence[Run], interpreter: Interpreter) -> None:

@@ -5,6 +5,7 @@ descriptor, so prints of threads, children and C code are in it, in order.
 """
 
 import json
+import math
 import os
 import re
 import secrets
@@ -33,6 +34,7 @@ FLOOD = f"printed more than {MOST_BYTES:,} bytes", "flood"
 C_STACK = "Current thread's C stack trace"  # 3.14's faulthandler adds addresses of machine code
 GRACE_S = 2.0  # helpers of multiprocessing end by themselves shortly after the block
 INSIDE = Path(__file__).with_name("inside")
+ORPHANED_S = 10  # how much longer than its limit a block lives whose build was killed
 POLL_S = 0.05
 
 Item = TypeVar("Item")
@@ -163,7 +165,7 @@ def environment_of(job: Job, records: Path, token: str) -> dict[str, str]:
     }
     environment |= {
         "COLUMNS": "88",
-        "MEASURED_BLOCK": "1",
+        "MEASURED_BLOCK": str(math.ceil(job.timeout_s) + ORPHANED_S),
         "MEASURED_RECORDS": str(records),
         "MEASURED_ROUND": str(job.round_number),
         "MEASURED_RUN": token,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -409,6 +410,15 @@ def test_the_failure_of_a_forked_child_is_the_childs(built: Build) -> None:
     """Who forks looks after the child: the block itself ended well, and says what it saw."""
     assert built.output("forked", "pools") == "before\nthe child ended with 1"
     assert built.notice("forked", "pools") == ""
+
+
+@pytest.mark.skipif(not hasattr(signal, "alarm"), reason="no alarm here")
+def test_a_block_ends_by_itself_if_nobody_ends_it(site: Site) -> None:
+    """A build that is killed ends nobody, so the block has set itself an alarm."""
+    code = "import signal\nprint(5 < signal.getitimer(signal.ITIMER_REAL)[0] <= 15)"
+    site.add("alarmed", code, timeout="5", source="none")
+
+    assert site.build("--strict").output("alarmed") == "True"
 
 
 def test_a_figure_can_be_shown_on_another_page(built: Build) -> None:

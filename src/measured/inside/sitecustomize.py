@@ -6,6 +6,7 @@ imports `sitecustomize` at start, in the block's child processes too.
 
 import atexit
 import os
+import signal
 import sys
 import threading
 
@@ -66,8 +67,11 @@ def report_thread_raise(args: threading.ExceptHookArgs) -> None:
 if "MEASURED_RECORDS" in os.environ:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # as on a terminal: lines appear in the order printed
-    if os.environ.pop("MEASURED_BLOCK", None):  # gone, so that children do not find it
+    limit = os.environ.pop("MEASURED_BLOCK", None)  # gone, so that children do not find it
+    if limit:
         BLOCK = os.getpid()
+        if hasattr(signal, "alarm"):
+            signal.alarm(int(limit))  # a build that is killed ends nobody
         atexit.register(report_exit)
         sys.excepthook = report_raise
         threading.excepthook = report_thread_raise

@@ -3,7 +3,9 @@
 import argparse
 import json
 import logging
+import math
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -28,6 +30,18 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def duration(text: str) -> float:
+    """Read a duration, as 90s, 10m or 2h.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    sizes = {"s": 1, "m": 60, "h": 3600}
+    if text[-1:] not in sizes:
+        raise ValueError(text)
+    return float(text[:-1]) * sizes[text[-1]]
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(prog="python -m measured", description=__doc__)
@@ -44,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--only", default="", metavar="PATH", help="pages whose path begins so, as threads/"
+    )
+    run.add_argument(
+        "--budget",
+        type=duration,
+        default=math.inf,
+        metavar="TIME",
+        help="begin no further round after so long, as 90s or 10m; the next run goes on from there",
     )
     show = commands.add_parser("show", help="print what is known of blocks")
     show.add_argument(
@@ -62,17 +83,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def run_blocks(site: Site, rounds: int, only: str) -> int:
+def run_blocks(site: Site, rounds: int, only: str, budget_s: float) -> int:
     """Run what is missing; return the number of blocks that failed."""
+    end = time.monotonic() + budget_s
     blocks = [block for block in site.blocks() if block.page.startswith(only)]
     if not blocks:
         print(f"no page with a block begins with {only!r}", file=sys.stderr)
         return 1
-    site.schedule.run_missing(blocks, rounds)
+    site.schedule.run_missing(blocks, rounds, lambda: time.monotonic() < end)
     failures = 0
     for block in blocks:
         for _, runs in site.schedule.results(block):
-            if failure := runs[-1].surprise(block.fails):
+            if runs and (failure := runs[-1].surprise(block.fails)):
                 failures += 1
                 print(f"{block} {failure}\n{pages.last_lines(runs[-1].errors)}", file=sys.stderr)
     return failures
@@ -114,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 1 if terminal.show_differences(asked.ours, asked.theirs) else 0
         site = fences.load_site(asked.config)
         if asked.command == "run":
-            failures = run_blocks(site, asked.rounds, asked.only)
+            failures = run_blocks(site, asked.rounds, asked.only, asked.budget)
         elif asked.command == "serve":
             serving.serve(site, asked.config, asked.arguments, ROUNDS)
             failures = 0

@@ -101,6 +101,7 @@ class Schedule:
         with progress_of(sum(map(left, tasks))) as progress:
             with self.store.lock():  # another build may have run some while this one waited
                 ordinary = [task for task in tasks if not task.block.timing and left(task) > 0]
+                going = True
 
                 def work(task: Task) -> None:
                     progress.begins(str(task.block))
@@ -108,8 +109,8 @@ class Schedule:
 
                 for task in side_by_side(work, ordinary, self.machine.cores):
                     progress.done(str(task.block))
-                    go_on()
-            measuring = [task for task in tasks if task.block.timing]
+                    going = go_on()
+            measuring = [task for task in tasks if task.block.timing and going]
             for number in range(rounds):
                 for task in measuring:
                     with self.store.lock():

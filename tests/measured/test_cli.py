@@ -64,6 +64,29 @@ def test_run_adds_only_what_is_missing(
     assert "3 pairs" in built.shown("pairs-0", "p0/x")
 
 
+def test_run_keeps_to_its_budget(site: Site) -> None:
+    """No further round begins; what was measured is kept, and the next run goes on from there."""
+    pairs = "from measured import compare\ncompare('Pairs', one=lambda: 1, other=lambda: 1)"
+    site.add("pairs", pairs, counted=True, timing="on")
+    site.add("plain", "print(1)", counted=True)
+
+    run = site.run("measured", "run", "--budget", "0s")
+
+    assert run.code == 0, run.log
+    assert site.runs() == {"plain": 1}
+    assert site.run("measured", "run", "--budget", "1h", "--rounds", "1").code == 0
+    assert site.runs() == {"pairs": 1}
+
+
+@pytest.mark.parametrize("budget", ["10", "m", "ten minutes", ""])
+def test_a_budget_that_is_no_time_is_refused(site: Site, budget: str) -> None:
+    """With the option's name."""
+    run = site.run("measured", "run", "--budget", budget)
+
+    assert run.code == 2
+    assert "--budget" in run.log
+
+
 def test_run_keeps_to_the_pages_asked_for(site: Site) -> None:
     """By the beginning of their path; a path that no page has is an error."""
     site.add("in", "print(1)", page="threads/one", counted=True)

@@ -107,7 +107,7 @@ def test_an_error_that_cannot_travel_comes_as_its_text() -> None:
 
 def test_a_message_that_cannot_be_sent_is_an_error() -> None:
     """Not a line on standard error, and a reader who waits for ever."""
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         list(receive_messages(work.speak_and, ["send a function"]))
 
 

@@ -97,7 +97,7 @@ def test_values_are_copies() -> None:
 def test_refuses_what_cannot_be_sent() -> None:
     """A lambda is refused before anything is sent; the table goes on."""
     with SharedTable() as table:
-        with pytest.raises((PicklingError, AttributeError), match="pickle|local object"):
+        with pytest.raises((PicklingError, AttributeError), match=r"pickle|local object"):
             table.merge("a", 1, lambda old, new: old + new)
         assert table.merge("a", 1, operator.add) == 1
 

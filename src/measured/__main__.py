@@ -138,8 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.command == "run":
             failures = run_blocks(site, asked.rounds, asked.only, asked.budget)
         elif asked.command == "serve":
-            serving.serve(site, asked.config, asked.arguments, ROUNDS)
-            failures = 0
+            failures = serving.serve(site, asked.config, asked.arguments, ROUNDS)
         elif asked.command == "export":
             text = json.dumps(export.export(site), indent=1)
             asked.file.write_text(text + "\n", encoding="utf-8")

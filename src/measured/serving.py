@@ -65,6 +65,7 @@ class Server:
             sys.stderr.write(line)
             if "Documentation built" in line:
                 self._built.set()
+        self.process.wait()
         self._built.set()  # it has ended: nobody is to wait
 
 
@@ -104,7 +105,7 @@ class Refresher:
         return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
 
 
-def serve(site: Site, config_file: Path, arguments: Sequence[str], rounds: int) -> None:
+def serve(site: Site, config_file: Path, arguments: Sequence[str], rounds: int) -> int:
     """Serve until interrupted or until MkDocs ends, and measure meanwhile.
 
     Args:
@@ -112,6 +113,9 @@ def serve(site: Site, config_file: Path, arguments: Sequence[str], rounds: int) 
         config_file: Its configuration.
         arguments: Further arguments of `mkdocs serve`.
         rounds: How many rounds every measuring block gets.
+
+    Returns:
+        The exit code of MkDocs, which ended by itself: its address is taken, say.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that we end both
     store = site.schedule.store
@@ -130,5 +134,6 @@ def serve(site: Site, config_file: Path, arguments: Sequence[str], rounds: int) 
             while server.runs() and not refresher.changed():
                 refresher.refresh()
                 time.sleep(LOOK_S)
+        return server.process.returncode
     finally:
         server.end()

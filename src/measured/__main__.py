@@ -1,22 +1,15 @@
 """`python -m measured`: run the blocks of a site, serve it, show or draw a figure."""
 
 import argparse
-import json
 import logging
 import math
 import sys
-import time
 from pathlib import Path
 
-from rich.console import Console
-
-from measured import export, fences, pages, serving, terminal
+from measured import serving
 from measured.blocks import FenceError
-from measured.site import Site
+from measured.runs import ROUNDS
 from measured.store import StoreError
-
-ROUNDS = 15
-"""Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
 
 
 def positive(text: str) -> int:
@@ -83,77 +76,23 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def run_blocks(site: Site, rounds: int, only: str, budget_s: float) -> int:
-    """Run what is missing; return the number of blocks that failed."""
-    end = time.monotonic() + budget_s
-    blocks = [block for block in site.blocks() if block.page.startswith(only)]
-    if not blocks:
-        print(f"no page with a block begins with {only!r}", file=sys.stderr)
-        return 1
-    site.schedule.run_missing(blocks, rounds, lambda: time.monotonic() < end)
-    failures = 0
-    for block in blocks:
-        for _, runs in site.schedule.results(block):
-            if runs and (failure := runs[-1].surprise(block.fails)):
-                failures += 1
-                print(f"{block} {failure}\n{pages.last_lines(runs[-1].errors)}", file=sys.stderr)
-    return failures
-
-
-def show_blocks(site: Site, names: list[str]) -> int:
-    """Print what is known of blocks; return the number of names that no block has."""
-    console = Console()
-    blocks = list(site.blocks())
-    unknown = set(names) - {block.name for block in blocks}
-    for name in sorted(unknown):
-        print(f"no block {name!r}", file=sys.stderr)
-    for block in blocks:
-        if block.name in names or (not names and block.timing):
-            for task, runs in site.schedule.results(block):
-                terminal.show_task(console, task, runs, site)
-    return len(unknown)
-
-
-def draw_block(site: Site, name: str, file: Path) -> int:
-    """Write a block's figure to a file; return 1 if there is none."""
-    for block in site.blocks():
-        for task, runs in site.schedule.results(block):
-            if block.name == name and runs:
-                svg = pages.card_of(runs, task.interpreter, site.schedule.machine)
-                file.write_text(svg, encoding="utf-8")
-                return 0
-    print(f"no block {name!r} was measured", file=sys.stderr)
-    return 1
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     asked = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("mkdocs").setLevel(logging.INFO)
     try:
-        if asked.command == "diff":
-            return 1 if terminal.show_differences(asked.ours, asked.theirs) else 0
-        site = fences.load_site(asked.config)
-        if asked.command == "run":
-            failures = run_blocks(site, asked.rounds, asked.only, asked.budget)
-        elif asked.command == "serve":
-            failures = serving.serve(site, asked.config, asked.arguments, ROUNDS)
-        elif asked.command == "export":
-            text = json.dumps(export.export(site), indent=1)
-            asked.file.write_text(text + "\n", encoding="utf-8")
-            failures = 0
-        elif asked.command == "draw":
-            failures = draw_block(site, asked.name, asked.file)
-        else:
-            failures = show_blocks(site, asked.names)
+        if asked.command == "serve":
+            return serving.serve(asked.config, asked.arguments, ROUNDS)
+        from measured.commands import follow  # noqa: PLC0415 - MkDocs is to start without
+
+        return 1 if follow(asked) else 0
     except (StoreError, FenceError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; what was measured is kept", file=sys.stderr)
         return 130
-    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ class Block:
     everywhere: bool = False
 
     def __str__(self) -> str:
-        """Name the block as a message does."""
-        return f"{self.page}:{self.line} block '{self.name}'"
+        """Name the block as a message does; the build's own stands on no page."""
+        return f"{self.page}:{self.line} block '{self.name}'" if self.page else self.name
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from measured import interpreters
+from measured.estimates import estimate
+from measured.gates import Gate
 from measured.machine import Interpreter, load_average
-from measured.runs import Run
+from measured.runs import TIMED, Run, rounds_of
+from measured.schedule import CONTROL
 from measured.site import Site, commit_of
-from measured.verdict import Judged, arms_of, estimate, judge_claims
+from measured.verdict import Judged, judge_claims
 
 __all__ = ["SCHEMA", "differences", "export"]
 
-SCHEMA = "measured-concurrency/measurements/1"
+SCHEMA = "measured-concurrency/measurements/2"
 """Name and version of the document's form."""
 
 
@@ -32,7 +35,7 @@ def export(site: Site) -> dict[str, Any]:
     own = interpreters.own_interpreter()
     found = {own.name: own}
     blocks = []
-    for block in site.blocks():
+    for block in (CONTROL, *site.blocks()):
         for task, runs in site.schedule.results(block):
             if runs:
                 found[task.interpreter.name] = task.interpreter
@@ -53,6 +56,7 @@ def export(site: Site) -> dict[str, Any]:
         "commit": commit_of(site.docs),
         "machine": asdict(site.schedule.machine),
         "load": load_average(),
+        "gates": gates_of_build(site),
         "interpreters": [interpreter_facts(one) for one in found.values()],
         "blocks": blocks,
     }
@@ -77,27 +81,26 @@ def run_facts(run: Run) -> dict[str, Any]:
 def comparisons(site: Site, runs: list[Run], interpreter: Interpreter) -> Iterator[dict[str, Any]]:
     """Yield each comparison of a block: samples, ratios to the baseline, claims."""
     for record in runs[-1].records:
-        if record["kind"] != "comparison":
+        if record["kind"] not in TIMED:
             continue
         title = record["title"]
-        rounds = arms_of(runs, title)
+        rounds = rounds_of(runs, title)
         baseline, *others = rounds[0]
         yield {
             "title": title,
+            "kind": record["kind"],
+            "parameter": record.get("parameter"),
+            "values": record.get("values"),
             "baseline": baseline,
             "rounds": [
-                one["arms"]
-                for run in runs
-                for one in run.records
-                if one["kind"] == "comparison" and one["title"] == title
+                {arm: asdict(taken) for arm, taken in samples.items()} for samples in rounds
             ],
             "ratios": {
-                arm: asdict(estimate([arms[baseline] / arms[arm] for arms in rounds]))
+                arm: asdict(estimate([arms[baseline].wall_s / arms[arm].wall_s for arms in rounds]))
                 for arm in others
             },
             "claims": [
-                claim_facts(one)
-                for one in judge_claims(runs, title, interpreter, site.schedule.machine)
+                claim_facts(one) for one in judge_claims(runs, title, site.setting(interpreter))
             ],
         }
 
@@ -113,7 +116,20 @@ def claim_facts(judged: Judged) -> dict[str, Any]:
         "estimate": asdict(judged.ratio),
         "verdict": judged.verdict.decision.value,
         "reason": judged.verdict.reason,
+        "gates": [gate_facts(gate) for gate in judged.own_gates],
     }
+
+
+def gates_of_build(site: Site) -> dict[str, list[dict[str, Any]]]:
+    """List the gates that the build's control decides, by what they decide over."""
+    found = site.conditions
+    kinds = {"computing": found.computing, "waiting": found.waiting, "several": found.several}
+    return {kind: [gate_facts(gate) for gate in gates] for kind, gates in kinds.items()}
+
+
+def gate_facts(gate: Gate) -> dict[str, Any]:
+    """Describe a gate."""
+    return {"name": gate.name, "found": gate.found, "bound": gate.bound, "met": gate.passed}
 
 
 def differences(

@@ -22,7 +22,8 @@ from markdown.preprocessors import Preprocessor
 from measured import pages
 from measured.blocks import Block, FenceError, nearest
 from measured.schedule import Schedule
-from measured.site import DEFERRED, Site
+from measured.serving import DEFERRED
+from measured.site import Site
 from measured.store import Store, StoreError
 
 __all__ = ["FencesExtension", "load_site", "makeExtension"]
@@ -93,6 +94,8 @@ class FenceReader:
 
     def read(self, text: str) -> tuple[Fence, ...]:
         """List the python fences of a text."""
+        if "```" not in text and "~~~" not in text:
+            return ()  # a docstring, mostly: a site has more of them than pages
         with self._lock:
             self._found = []
             self._md.reset()
@@ -295,7 +298,10 @@ class Current:
     def site_of(cls, config: Any, settings: Mapping[str, Any]) -> Site:
         """Return the site of a configuration, opened once."""
         if cls.site is None or cls.config is not config:
+            first = cls.site is None
             cls.config, cls.site = config, open_site(config, settings)
+            if first and cls.site.schedule.shared:
+                cls.site.schedule.store.forget_failures()  # that an earlier server left
             cls.site.check_names()
         return cls.site
 

@@ -1,7 +1,9 @@
 """Find the interpreters of this machine and ask each what it is."""
 
 import json
+import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,16 +13,22 @@ from pathlib import Path
 from measured import machine
 from measured.machine import Interpreter
 
-__all__ = ["EXPECTED", "absent_versions", "find_interpreters", "own_interpreter"]
+__all__ = ["EXPECTED", "absent_builds", "find_interpreters", "own_interpreter"]
 
 EXPECTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 """The versions that the handbook speaks of; each is named where it is absent."""
 
+FREE_THREADED = EXPECTED[2:]
+"""Those of them that have a free-threaded build, which is looked for likewise."""
+
 NAMES = (
     *(f"python{version}" for version in EXPECTED),
-    *(f"python{version}t" for version in EXPECTED[2:]),
-    "pypy3",
+    *(f"python{version}t" for version in FREE_THREADED),
+    *("pypy3", "pypy3.11", "graalpy"),
+    *(["python"] if sys.platform == "win32" else []),  # no number in a name there
 )
+
+log = logging.getLogger("mkdocs.plugins.measured")
 
 
 @cache
@@ -45,27 +53,54 @@ def ask(executable: str) -> Interpreter | None:
 
 @cache
 def find_interpreters() -> list[Interpreter]:
-    """Find each supported interpreter once: the build's, `MEASURED_PYTHONS`, PATH, uv's.
+    """Find the interpreters of this machine.
 
     Returns:
-        One interpreter for each version and build, in the order of their versions.
+        The build's own and those of `MEASURED_PYTHONS`; of each other version and build the first
+        that is on PATH, pyenv's or uv's. CPython's come first, by version.
     """
-    candidates = os.environ.get("MEASURED_PYTHONS", "").split(os.pathsep)
-    candidates += [path for name in NAMES if (path := shutil.which(name))]
-    for folder in pyenv_folders() + uv_folders():
-        candidates += [str(folder / name) for name in NAMES if (folder / name).exists()]
     found = {own_interpreter().name: own_interpreter()}
-    for candidate in filter(None, candidates):
-        interpreter = ask(candidate)
-        if interpreter is not None:
+    for asked in filter(None, os.environ.get("MEASURED_PYTHONS", "").split(os.pathsep)):
+        if interpreter := ask(asked):
             found.setdefault(interpreter.name, interpreter)
-    return sorted(found.values(), key=lambda one: (one.version, one.name))
+        else:
+            log.warning("MEASURED_PYTHONS: %s is no Python 3.11 or newer", asked)
+    path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    folders = dict.fromkeys(folder.resolve() for folder in path + pyenv_folders() + uv_folders())
+    builds = set(map(build_of, found.values()))
+    for folder in folders:  # all of them: a shim that does not start may stand before a Python
+        for name in NAMES:
+            candidate = shutil.which(name, path=str(folder))
+            interpreter = ask(candidate) if candidate else None
+            if interpreter and build_of(interpreter) not in builds:
+                found[interpreter.name] = interpreter
+                builds.add(build_of(interpreter))
+    return sorted(
+        found.values(), key=lambda one: ("CPython" not in one.name, one.version, one.name)
+    )
 
 
-def absent_versions() -> list[str]:
-    """List the versions that the handbook speaks of and that this machine does not have."""
-    found = {f"{one.version[0]}.{one.version[1]}" for one in find_interpreters()}
-    return [version for version in EXPECTED if version not in found]
+def build_of(interpreter: Interpreter) -> str:
+    """Name what an interpreter is a build of, as `"CPython 3.13 free-threaded"`."""
+    return re.sub(r"(\d+\.\d+)\.\d+", r"\1", interpreter.name)
+
+
+def absent_builds() -> str:
+    """Name the builds of CPython that the handbook speaks of and that this machine does not have.
+
+    Returns:
+        Their versions, or an empty string.
+    """
+    found = set(map(build_of, find_interpreters()))
+    absent = {
+        "CPython": [one for one in EXPECTED if f"CPython {one}" not in found],
+        "free-threaded": [
+            one for one in FREE_THREADED if f"CPython {one} free-threaded" not in found
+        ],
+    }
+    return "; ".join(
+        f"{kind} {', '.join(versions)}" for kind, versions in absent.items() if versions
+    )
 
 
 def pyenv_folders() -> list[Path]:

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import sysconfig
+import time
 from dataclasses import asdict, dataclass
 
 __all__ = ["Interpreter", "Machine", "describe_interpreter", "describe_machine"]
@@ -81,6 +82,39 @@ def describe_machine() -> Machine:
 def load_average() -> float | None:
     """Read how many processes wanted a core over the last minute, or None where nobody counts."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def cpu_seconds() -> float:
+    """Read the CPU seconds used so far by this process and the children it waited for."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows, where os.times counts no children either
+    except ImportError:
+        return time.process_time()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def pressure_s() -> float | None:
+    """Read for how many seconds so far something on this machine waited for a core.
+
+    Returns:
+        The seconds since the start of the system, or None where the system does not tell: Linux
+        does, if it was built with pressure stall information.
+    """
+    try:
+        with open("/proc/pressure/cpu", encoding="ascii") as file:
+            return int(file.readline().rpartition("total=")[2]) / 1e6
+    except (OSError, ValueError):
+        return None
+
+
+def suspended_s() -> float:
+    """Read how long this machine was suspended since its start; 0 where that cannot be told."""
+    if sys.platform == "linux":  # the one clock counts on during suspension, the other does not
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_UPTIME_RAW)
+    return 0.0
 
 
 def describe_interpreter() -> Interpreter:

@@ -1,58 +1,35 @@
-"""Write what a reader sees of a result: output, figures, verdicts, plates, notices."""
+"""Write what a reader sees besides figures: output, notices, and the tables of a build."""
 
-import math
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
 
-from measured import cards, pictures
 from measured.blocks import Block
+from measured.gates import Conditions, Gate
 from measured.machine import Interpreter, Machine
-from measured.pictures import Bar, Span
 from measured.runs import Run
-from measured.verdict import Decision, Estimate, Judged, arms_of, estimate, judge_claims
+from measured.verdict import Judged
+from measured.wording import SIGNS, figure_of, seconds, told, words
 
 __all__ = [
     "build_facts",
     "build_table",
-    "card_of",
     "failure_notice",
+    "gates_of_build",
+    "gates_of_claims",
     "lesson",
     "message_notice",
     "output_of",
-    "result_of",
-    "seconds",
+    "pythons_table",
     "waiting_notice",
 ]
 
 Row = tuple[Block, Interpreter, Sequence[Run]]
 
 SHOWN_LINES, SHOWN_COLUMNS = 12, 300
-ROUNDS_TO_1000 = 999.5
 SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|&]")
-SIGNS = {Decision.HOLDS: "✓", Decision.FAILS: "✗", Decision.OPEN: "?"}
-CLASSES = {Decision.HOLDS: "holds", Decision.FAILS: "fails", Decision.OPEN: "open"}
-
-
-def seconds(value: float) -> str:
-    """Write a duration with three digits and the unit that suits it."""
-    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
-    # What rounds to 1 of a unit is not written as 1000 of the next.
-    unit, size = next((one for one in units if value >= 0.9995 * one[1]), units[-1])
-    count = value / size
-    return f"{count:.3g} {unit}" if count < ROUNDS_TO_1000 else f"{count:.0f} {unit}"
-
-
-def number(ratio: Estimate) -> str:
-    """Write a ratio as precisely as its interval allows, and the interval."""
-    if ratio.low is None or ratio.high is None:
-        digits = max(0, 1 - math.floor(math.log10(ratio.median)))
-        return f"{ratio.median:.{digits}f} (no interval yet)"
-    width = ratio.high - ratio.low
-    digits = min(3, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 3
-    return f"{ratio.median:.{digits}f} ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})"
 
 
 def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -72,174 +49,6 @@ def output_of(text: str) -> str:
     if not text.strip():
         return ""
     return f'<pre class="measured-output"><code>{escape(text.rstrip())}</code></pre>'
-
-
-def result_of(
-    block: Block,
-    runs: Sequence[Run],
-    interpreter: Interpreter,
-    machine: Machine,
-    show: Callable[[str], str] = output_of,
-) -> str:
-    """Show a result: printed text and figures, in the order in which the block gave them.
-
-    Args:
-        block: The block.
-        runs: Its rounds.
-        interpreter: What ran it.
-        machine: Where.
-        show: Makes HTML of printed text.
-
-    Returns:
-        HTML.
-
-    Raises:
-        ValueError: If a claim needs something that is not known.
-    """
-    last = runs[-1]
-    parts, shown, figures = [], 0, 0
-    for record in last.records:
-        if record["kind"] == "claim":
-            continue
-        printed = len(last.output) if record["printed"] is None else record["printed"]
-        parts.append(show(last.output[shown:printed]))
-        shown = max(shown, printed)
-        figures += 1
-        name = f"{block.name}-{figures}" if figures > 1 else block.name
-        paired = record["kind"] == "comparison"
-        if paired:
-            judged = judge_claims(runs, record["title"], interpreter, machine)
-            body = bars_of(name, record["title"], arms_of(runs, record["title"]), judged)
-        else:
-            body = lanes_of(name, record["title"], [Span(*span) for span in record["spans"]])
-        plate = escape(plate_text(runs, interpreter, machine, paired=paired))
-        body += f'<p class="measured-plate">{plate}</p>'
-        parts.append(f'<figure class="measured" id="{escape(name)}">{body}</figure>')
-    parts.append(show(last.output[shown:]))
-    return "".join(parts)
-
-
-def bars_of(
-    name: str, title: str, rounds: Sequence[dict[str, float]], judged: Iterable[Judged]
-) -> str:
-    """Draw a comparison, with its table and the verdicts on its claims."""
-    baseline, *others = rounds[0]
-    times = {arm: estimate([arms[arm] for arms in rounds]) for arm in rounds[0]}
-    rows = bars_for(times)
-    ratios = {arm: estimate([arms[baseline] / arms[arm] for arms in rounds]) for arm in others}
-    table = table_of(
-        ("arm", "time of a call", f"{words(baseline)} takes so many times as long"),
-        [
-            (words(arm), interval(times[arm]), number(ratios[arm]) if arm in ratios else "baseline")
-            for arm in times
-        ],
-    )
-    return (
-        f"<figcaption>{escape(title)}</figcaption>{pictures.bars(name, title, rows)}{table}"
-        f"{''.join(map(verdict_of, judged))}"
-    )
-
-
-def bars_for(times: Mapping[str, Estimate]) -> list[Bar]:
-    """Make a bar of each arm's time."""
-    return [
-        Bar(words(arm), seconds(time.median), time.median, time.low, time.high)
-        for arm, time in times.items()
-    ]
-
-
-def card_of(runs: Sequence[Run], interpreter: Interpreter, machine: Machine) -> str:
-    """Draw the first comparison of a block as an SVG file that stands alone.
-
-    Raises:
-        ValueError: If the block compares nothing.
-    """
-    titles = [record["title"] for record in runs[-1].records if record["kind"] == "comparison"]
-    if not titles:
-        raise ValueError("this block compares nothing")
-    rounds = arms_of(runs, titles[0])
-    times = {arm: estimate([arms[arm] for arms in rounds]) for arm in rounds[0]}
-    notes = []
-    for judged in judge_claims(runs, titles[0], interpreter, machine):
-        decision = judged.verdict.decision
-        notes += [f"{SIGNS[decision]} {decision.value.capitalize()}: {figure_of(judged)}."]
-    return cards.card(
-        titles[0], bars_for(times), notes, plate_text(runs, interpreter, machine, paired=True)
-    )
-
-
-def words(arm: str) -> str:
-    """Write the name of an arm as a reader does."""
-    return arm.replace("_", " ")
-
-
-def interval(time: Estimate) -> str:
-    """Write a duration with its interval."""
-    if time.low is None or time.high is None:
-        return seconds(time.median)
-    return f"{seconds(time.median)} ({seconds(time.low)} to {seconds(time.high)})"
-
-
-def verdict_of(judged: Judged) -> str:
-    """Say in words and by a sign what this build found of a claim."""
-    decision, verdict = judged.verdict.decision, told(judged)
-    return (
-        f'<p class="measured-verdict measured-{CLASSES[decision]}">'
-        f'<span class="measured-sign" aria-hidden="true">{SIGNS[decision]}</span> '
-        f"<span><strong>{escape(verdict[0].upper() + verdict[1:])}.</strong> "
-        f"{escape(judged.claim.text)} <small>({escape(figure_of(judged))})</small></span></p>"
-    )
-
-
-def told(judged: Judged) -> str:
-    """Write a verdict, with its reason if there is one."""
-    verdict = judged.verdict
-    return (
-        f"{verdict.decision.value}: {verdict.reason}" if verdict.reason else verdict.decision.value
-    )
-
-
-def figure_of(judged: Judged) -> str:
-    """Write a claim's ratio beside its bound."""
-    claim = judged.claim
-    ratio = f"{words(claim.over)} / {words(claim.under)}"
-    return f"{ratio} is {number(judged.ratio)}, {claim.bound} claimed"
-
-
-def lanes_of(name: str, title: str, spans: Sequence[Span]) -> str:
-    """Draw a timeline, with its legend and its table."""
-    labels = list(dict.fromkeys(span.label for span in spans))
-    instants = {span.label for span in spans if span.start == span.end}
-    classes = {
-        label: "mark" if label in instants else pictures.label_class(label, labels)
-        for label in labels
-    }
-    legend = "".join(
-        f'<li><span class="measured-key measured-{classes[label]}"></span>{escape(label)}</li>'
-        for label in labels
-    )
-    table = table_of(
-        ("lane", "what", "from", "to"),
-        [(span.lane, span.label, seconds(span.start), seconds(span.end)) for span in spans],
-    )
-    whole = max((span.end for span in spans), default=0.0)
-    return (
-        f"<figcaption>{escape(title)}</figcaption>"
-        f"{pictures.lanes(name, title, spans, seconds(whole))}"
-        f'<ul class="measured-legend">{legend}</ul>'
-        f"<details><summary>As a table</summary>{table}</details>"
-    )
-
-
-def plate_text(
-    runs: Sequence[Run], interpreter: Interpreter, machine: Machine, *, paired: bool
-) -> str:
-    """Say in one line where, on what and when a figure was measured."""
-    facts = [interpreter.name, machine.processor, f"{machine.cores} cores", machine.system]
-    if paired:
-        facts.append("1 pair" if len(runs) == 1 else f"{len(runs)} pairs")
-    facts.append(runs[-1].started[:10])
-    return " · ".join(facts)
 
 
 def last_lines(text: str) -> str:
@@ -267,6 +76,23 @@ def failure_notice(block: Block, run: Run, failure: str) -> str:
     return message_notice(
         f"Block '{block.name}' {failure}", last_lines(run.errors), output_of(run.output)
     )
+
+
+def pythons_table(rows: Iterable[tuple[str, str]], absent: str) -> str:
+    """Show what a block gave on each interpreter, and which ones are absent.
+
+    Args:
+        rows: The name of each interpreter, and HTML.
+        absent: The builds that are absent, or an empty string.
+
+    Returns:
+        HTML.
+    """
+    body = "".join(
+        f"<tr><th scope=row>{escape(name)}</th><td>{shown}</td></tr>" for name, shown in rows
+    )
+    note = f'<p class="measured-plate">Not on this machine: {absent}.</p>' if absent else ""
+    return f'<table class="measured-pythons"><tbody>{body}</tbody></table>{note}'
 
 
 def waiting_notice() -> str:
@@ -334,6 +160,47 @@ def build_facts(
         "Commit": commit or "not under version control",
     }
     return markdown_table(("", "This build"), [(name, plain(one)) for name, one in facts.items()])
+
+
+def gates_of_build(conditions: Conditions) -> str:
+    """List the gates that the build's control decides, in Markdown."""
+    kinds = (
+        ("figures that compute", conditions.computing),
+        ("figures that only wait", conditions.waiting),
+        ("figures of several cores", conditions.several),
+    )
+    rows = [
+        (plain(gate.name), plain(gate.found), plain(gate.bound), met(gate), kind)
+        for kind, gates in kinds
+        for gate in gates
+    ]
+    return markdown_table(("Gate", "Found", "Asked for", "Met", "Decides over"), rows)
+
+
+def gates_of_claims(judged: Iterable[tuple[Block, Judged]], page: str) -> str:
+    """List what the gates of each claim's own samples found, in Markdown."""
+    heads = {
+        "core": "CPU / wall time",
+        "pressure": "Pressure",
+        "alike": "Autocorrelation",
+        "width": "Width of the interval",
+    }
+    rows = []
+    for block, one in judged:
+        ratio = f"{words(one.claim.over)} / {words(one.claim.under)}"
+        cells = [
+            ", ".join(
+                f"{plain(gate.found)} {met(gate)}" for gate in one.own_gates if gate.kind == kind
+            )
+            for kind in heads
+        ]
+        rows.append((link_to(block, page, ratio), *cells))
+    return markdown_table(("Claim on", *heads.values()), rows)
+
+
+def met(gate: Gate) -> str:
+    """Say by a sign whether a gate is met."""
+    return "✓" if gate.passed else "✗"
 
 
 def build_table(rows: Sequence[Row], page: str) -> str:

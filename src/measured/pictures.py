@@ -87,7 +87,8 @@ def bars(name: str, title: str, rows: Sequence[Bar]) -> str:
             f'<text x="100%" y="{top + 15}" fill="currentColor" text-anchor="end">'
             f"{escape(row.note)}</text>"
             f'<rect class="measured-bar-{min(number, 1)}" x="0" y="{top + 22}" rx="2" '
-            f'width="{percent(row.value, whole)}" height="{BAR_THICK}" fill="currentColor"/>'
+            f'width="{percent(row.value, whole)}" height="{BAR_THICK}" fill="currentColor" '
+            f'style="width:max(2px,{percent(row.value, whole)})"/>'
         )
         if row.low is not None and row.high is not None:
             low, high = percent(row.low, whole), percent(row.high, whole)

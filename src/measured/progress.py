@@ -21,8 +21,8 @@ class Report(Protocol):
     def begins(self, block: str) -> None:
         """Say that a block begins."""
 
-    def done(self, block: str) -> None:
-        """Say that a block is done."""
+    def done(self, block: str, more: int = 0) -> None:
+        """Say that a block is done, and by how many runs there are more to come than thought."""
 
 
 @contextmanager
@@ -50,7 +50,7 @@ class Bar:
 
     def __init__(self, progress: "Progress", total: int) -> None:
         """Show a bar of `total` runs."""
-        self._progress = progress
+        self._progress, self._total = progress, total
         self._id = progress.add_task("", total=total)
         self._running: list[str] = []
 
@@ -59,14 +59,17 @@ class Bar:
         self._running.append(block)
         self._name_running(advance=0)
 
-    def done(self, block: str) -> None:
+    def done(self, block: str, more: int = 0) -> None:
         """Count one run."""
         self._running.remove(block)
+        self._total += more
         self._name_running(advance=1)
 
     def _name_running(self, *, advance: int) -> None:
         names = ", ".join(self._running)
-        self._progress.update(self._id, advance=advance, description=names, refresh=True)
+        self._progress.update(
+            self._id, total=self._total, advance=advance, description=names, refresh=True
+        )
 
 
 class Lines:
@@ -80,9 +83,10 @@ class Lines:
     def begins(self, block: str) -> None:
         """Say nothing: the line comes when it is done."""
 
-    def done(self, block: str) -> None:
+    def done(self, block: str, more: int = 0) -> None:
         """Write the line of one run."""
         self._count += 1
+        self._total += more
         self._ends.append(time.monotonic())
         pace = (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1)
         left = pace * (self._total - self._count)

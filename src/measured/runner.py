@@ -115,16 +115,21 @@ def run_in(folder: Path, job: Job) -> Run:
     environment = environment_of(job, records, token)
     result = Run(load=load_average(), started=datetime.now(UTC).isoformat(timespec="seconds"))
     start = time.monotonic()
-    with out.open("ab") as stdout, err.open("ab") as stderr:
-        process = subprocess.Popen(  # noqa: S603 - the interpreter was found by name, the script is the page's
-            [job.interpreter.executable, script.name],
-            cwd=place,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
+    try:
+        with out.open("ab") as stdout, err.open("ab") as stderr:
+            process = subprocess.Popen(  # noqa: S603 - the interpreter was found by name, the script is the page's
+                [job.interpreter.executable, script.name],
+                cwd=place,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+    except OSError as error:
+        there = Path(job.interpreter.executable).exists()
+        words = f"does not start: {error.strerror}" if there else "is gone"
+        return Run(failure=f"was not run: {job.interpreter.name} {words}")
     watch = Watch(process, token, job, (out, err))
     watch.start()
     RUNNING[token] = process.pid

@@ -1,9 +1,18 @@
 """What came of running a block, as data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Run"]
+from measured.sampling import Sample
+
+__all__ = ["ROUNDS", "TIMED", "Run", "rounds_of", "trouble_of"]
+
+ROUNDS = 15
+"""Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
+
+TIMED = ("comparison", "sweep", "cost")
+"""Kinds of records that hold the samples of one round."""
 
 
 @dataclass(slots=True)
@@ -20,7 +29,7 @@ class Run:
         cpu_s: CPU seconds, its own and its children's, or None if it could not say.
         peak_kib: The most memory it had at once, in KiB, or None if it could not say.
         load: Load average of the machine when it started, or None where nobody counts.
-        started: When it started, in UTC.
+        started: When it started, in UTC; an empty string if it could not.
     """
 
     failure: str | None = None
@@ -47,3 +56,32 @@ class Run:
         if self.failure_name != fails:
             return f"{self.failure}, and was meant to fail with {fails}"
         return ""
+
+
+def rounds_of(runs: Sequence[Run], title: str) -> list[dict[str, Sample]]:
+    """List for each round the sample of each arm of a comparison, a sweep or a cost."""
+    return [
+        {name: Sample(**arm) for name, arm in record["arms"].items()}
+        for run in runs
+        for record in run.records
+        if record["kind"] in TIMED and record["title"] == title
+    ]
+
+
+def trouble_of(runs: Sequence[Run], failures: Sequence[Run], fails: str) -> str:
+    """Say what is wrong with a block; an empty string if nothing is.
+
+    Args:
+        runs: Its good runs, or the failed one if there are none.
+        failures: Its failed runs, oldest first.
+        fails: The failure that the fence promises, or an empty string.
+    """
+    if not failures:
+        return ""
+    last = failures[-1].surprise(fails)
+    if runs[-1].surprise(fails) or not failures[-1].started:
+        return last
+    return (
+        f"is flaky: it failed in {len(failures)} of {len(runs) + len(failures)} runs; "
+        f"the last of these {last}"
+    )

@@ -4,17 +4,24 @@ Ordinary blocks run side by side. Measuring ones run alone, one round of each in
 that follow one another at once see the same disturbance.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from measured import interpreters
+from measured import control, interpreters
 from measured.blocks import Block, key_of
 from measured.machine import Interpreter, Machine, describe_machine
 from measured.runs import Run
 from measured.store import Store
 
-__all__ = ["Schedule", "Task"]
+__all__ = ["CONTROL", "MOST_FAILURES", "Schedule", "Task"]
+
+CONTROL = Block("", 0, "control", control.SOURCE, timing=True)
+"""The build's own measuring block: one round of it in each round of all others."""
+
+MOST_FAILURES = 3
+"""How often a block that has succeeded may fail in one build before the build gives it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,10 @@ class Task:
     interpreter: Interpreter
     key: str
 
+    def __str__(self) -> str:
+        """Name the block as a message does, with the interpreter if it is one of several."""
+        return f"{self.block}{f' on {self.interpreter.name}' * self.block.everywhere}"
+
 
 @dataclass
 class Schedule:
@@ -41,8 +52,9 @@ class Schedule:
         paths: Folders from which blocks import.
         lock: Digest of the lock file.
         machine: This machine.
-        failed: The failed run of each task, by its key: kept for this build only.
-        shared: Whether failures go through the store, since one process measures for another.
+        failed: The failed run with which this build gave a task up, by the task's key.
+        stumbles: How often a task that had succeeded failed in this build, by its key.
+        shared: Whether all failures go through the store: one process measures for another.
     """
 
     store: Store
@@ -50,6 +62,7 @@ class Schedule:
     lock: str
     machine: Machine = field(default_factory=describe_machine)
     failed: dict[str, Run] = field(default_factory=dict)
+    stumbles: Counter[str] = field(default_factory=Counter)
     shared: bool = False
 
     def tasks(self, block: Block) -> list[Task]:
@@ -66,11 +79,16 @@ class Schedule:
         return [(task, self.known(task)) for task in self.tasks(block)]
 
     def known(self, task: Task) -> list[Run]:
-        """Return what is known of a task: its rounds, or the failure of this build, or nothing."""
-        if task.key in self.failed:
-            return [self.failed[task.key]]
+        """Return what is known of a task: its rounds, or its failure, or nothing."""
         runs = self.store.load(task.key)
-        return runs if runs or not self.shared else self.store.failures(task.key)
+        if not runs and (self.shared or task.key in self.failed):
+            return self.failures(task)[-1:]
+        return runs
+
+    def failures(self, task: Task) -> list[Run]:
+        """Return the failed runs of a task, oldest first: those kept, and that of this build."""
+        kept, last = self.store.failures(task.key), self.failed.get(task.key)
+        return kept if last is None or last in kept else [*kept, last]
 
     def run_missing(
         self,
@@ -88,8 +106,11 @@ class Schedule:
 
         def left(task: Task) -> int:
             wanted = rounds if task.block.timing else 1
-            return 0 if task.key in self.failed else wanted - len(self.known(task))
+            return 0 if task.key in self.failed else wanted - len(self.store.load(task.key))
 
+        blocks = list(blocks)
+        if rounds > 1 and any(block.timing for block in blocks):
+            blocks.insert(0, CONTROL)
         every = {task.key: task for block in blocks for task in self.tasks(block)}.values()
         tasks = [task for task in every if left(task) > 0]
         if not tasks:
@@ -111,26 +132,37 @@ class Schedule:
                     progress.done(str(task.block))
                     going = go_on()
             measuring = [task for task in tasks if task.block.timing and going]
-            for number in range(rounds):
+            for number in range(rounds + MOST_FAILURES - 1):  # a round that failed is made again
+                measuring = [task for task in measuring if left(task) > 0]
                 for task in measuring:
                     with self.store.lock():
-                        if left(task) >= rounds - number:
+                        before = left(task)
+                        if before >= max(1, rounds - number):
                             progress.begins(str(task.block))
                             self._run_once(task)
-                            progress.done(str(task.block))
+                            progress.done(str(task.block), left(task) - before + 1)
                             if not go_on():
                                 return
 
     def _run_once(self, task: Task) -> None:
-        """Run a task and keep what came of it; a failed run is kept for this build only."""
+        """Run a task and keep what came of it.
+
+        A failed run is kept beside the rounds of a block that has succeeded; else for this build
+        only. One that could not even begin says nothing of the block.
+        """
         from measured.runner import Job, run  # noqa: PLC0415 - likewise
 
         number = len(self.store.load(task.key))
         block = task.block
+        if not number:
+            self.store.forget_failures(task.key)
         result = run(Job(block.source, task.interpreter, self.paths, block.timeout_s, number))
-        if result.surprise(block.fails):
-            self.failed[task.key] = result
-            if self.shared:
-                self.store.append_failure(task.key, result)
-        else:
+        if not result.surprise(block.fails):
             self.store.append(task.key, result)
+            return
+        flaky = number > 0 and bool(result.started)
+        self.stumbles[task.key] += flaky
+        if not flaky or self.stumbles[task.key] == MOST_FAILURES:
+            self.failed[task.key] = result
+        if flaky or (self.shared and not number):
+            self.store.append_failure(task.key, result)

@@ -1,22 +1,28 @@
 """Serve a site at once, and measure beside it: figures appear as they are measured.
 
 MkDocs serves in a process of its own that runs no block. This process measures, and tells it of
-what has arrived by touching a file that it watches.
+what has arrived by touching a file that it watches. MkDocs starts first: what measuring needs is
+imported while it builds the pages.
 """
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from measured.site import DEFERRED, Site
+if TYPE_CHECKING:
+    from measured.site import Site
 
-__all__ = ["serve"]
+__all__ = ["DEFERRED", "serve"]
+
+DEFERRED = "MEASURED_DEFERRED"
+"""Environment variable: if set, this build runs nothing, because another process measures."""
 
 LEAST_PAUSE_S = 10.0  # between two refreshes of the pages
 BUILD_LIMIT_S = 120.0
@@ -72,7 +78,7 @@ class Server:
 class Refresher:
     """Refreshes the pages when something has arrived, now and then."""
 
-    def __init__(self, server: Server, site: Site, watched: Path) -> None:
+    def __init__(self, server: Server, site: "Site", watched: Path) -> None:
         """Look at how the site's sources are now."""
         self._server, self._site, self._watched = server, site, watched
         self._arrived, self._last = False, time.monotonic()
@@ -80,11 +86,11 @@ class Refresher:
 
     def look(self) -> None:
         """Remember how the site's sources are."""
-        self._seen = self._last_edit()
+        self._seen = self._edits()
 
     def changed(self) -> bool:
         """Tell whether a page or a module was edited since the last look."""
-        return self._last_edit() != self._seen
+        return self._edits() != self._seen
 
     def note(self) -> bool:
         """Take note of a result; tell whether to go on with the same blocks."""
@@ -99,18 +105,17 @@ class Refresher:
             self._watched.touch()
             self._server.wait_built()
 
-    def _last_edit(self) -> float:
+    def _edits(self) -> dict[Path, int]:
         folders = [self._site.docs, *self._site.schedule.paths]
         files = (path for folder in folders for path in folder.rglob("*") if path.suffix != ".pyc")
-        return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
+        return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def serve(site: Site, config_file: Path, arguments: Sequence[str], rounds: int) -> int:
+def serve(config_file: Path, arguments: Sequence[str], rounds: int) -> int:
     """Serve until interrupted or until MkDocs ends, and measure meanwhile.
 
     Args:
-        site: The site.
-        config_file: Its configuration.
+        config_file: The site's configuration.
         arguments: Further arguments of `mkdocs serve`.
         rounds: How many rounds every measuring block gets.
 
@@ -118,22 +123,29 @@ def serve(site: Site, config_file: Path, arguments: Sequence[str], rounds: int) 
         The exit code of MkDocs, which ended by itself: its address is taken, say.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that we end both
-    store = site.schedule.store
-    with store.lock():
-        store.forget_failures()
+    with tempfile.TemporaryDirectory(prefix="measured-") as folder:
+        watched = Path(folder, "arrived")
+        watched.touch()
+        server = Server(config_file, watched, arguments)
+        try:
+            server.wait_built()
+            if server.runs():
+                measure(config_file, server, watched, rounds)
+            return server.process.wait()
+        finally:
+            server.end()
+
+
+def measure(config_file: Path, server: Server, watched: Path, rounds: int) -> None:
+    """Measure what is missing, and again what was edited, as long as the server runs."""
+    from measured.fences import load_site  # noqa: PLC0415 - not before MkDocs has started
+
+    site = load_site(config_file)
     site.schedule.shared = True
-    watched = store.folder / "arrived"
-    watched.touch()
-    server = Server(config_file, watched, arguments)
-    try:
-        server.wait_built()
-        refresher = Refresher(server, site, watched)
-        while server.runs():
-            refresher.look()
-            site.schedule.run_missing(site.blocks(), rounds, refresher.note)
-            while server.runs() and not refresher.changed():
-                refresher.refresh()
-                time.sleep(LOOK_S)
-        return server.process.returncode
-    finally:
-        server.end()
+    refresher = Refresher(server, site, watched)
+    while server.runs():
+        refresher.look()
+        site.schedule.run_missing(site.blocks(), rounds, refresher.note)
+        while server.runs() and not refresher.changed():
+            refresher.refresh()
+            time.sleep(LOOK_S)

@@ -5,27 +5,25 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from html import escape
+from functools import cached_property
 from pathlib import Path
 
-from measured import interpreters, pages
+from measured import figures, interpreters, pages
 from measured.blocks import Block, FenceError, nearest
+from measured.gates import Conditions, conditions_of
 from measured.machine import Interpreter, load_average
-from measured.runs import Run
-from measured.schedule import Schedule, Task
+from measured.runs import TIMED, Run, trouble_of
+from measured.schedule import CONTROL, Schedule, Task
 from measured.store import StoreError
-from measured.verdict import Decision, Judged, judge_claims
+from measured.verdict import Decision, Judged, Setting, judge_claims
 
-__all__ = ["DEFERRED", "Site"]
+__all__ = ["Site"]
 
 log = logging.getLogger("mkdocs.plugins.measured")
 
-DEFERRED = "MEASURED_DEFERRED"
-"""Environment variable: if set, this build runs nothing, because another process measures."""
-
-VIEW = re.compile(r"^\[\[measured (?P<view>build|claims|figure)(?: (?P<name>[\w-]+))?\]\]$")
+VIEW = re.compile(r"^\[\[measured (?P<view>build|claims|gates|figure)(?: (?P<name>[\w-]+))?\]\]$")
 
 
 @dataclass
@@ -38,6 +36,7 @@ class Site:
         blocks: Yields the blocks of every page.
         passed: Whether the first pass over all pages was made.
         told: What was logged once and need not be again.
+        found: The results of the blocks that were asked for.
     """
 
     docs: Path
@@ -45,11 +44,17 @@ class Site:
     blocks: Callable[[], Iterable[Block]]
     passed: bool = False
     told: set[str] = field(default_factory=set)
+    found: dict[Block, list[tuple[Task, list[Run]]]] = field(default_factory=dict)
+
+    @cached_property
+    def every_block(self) -> list[Block]:
+        """The blocks of every page, listed once in a build."""
+        return list(self.blocks())
 
     def check_names(self) -> None:
         """Log every id that two blocks of the site share."""
         first: dict[str, Block] = {}
-        for block in self.blocks():
+        for block in self.every_block:
             other = first.setdefault(block.name, block)
             if other is not block and not block.name.startswith("block-"):
                 self.tell(f"{block} has the id of {other}: an id names one block of the site")
@@ -60,14 +65,27 @@ class Site:
         Raises:
             StoreError: If the store cannot be written.
         """
+        if block in self.found:
+            return self.found[block]
         results = self.schedule.results(block)
-        if self.schedule.shared or all(runs for _, runs in results):
-            return results
-        if not self.passed:
-            self.passed = True
-            self.schedule.run_missing(self.blocks())
-        self.schedule.run_missing([block])  # a block that no page shows: another one wrote it
-        return self.schedule.results(block)
+        if not self.schedule.shared and not all(runs for _, runs in results):
+            if not self.passed:
+                self.passed = True
+                self.schedule.run_missing(self.every_block)
+            self.schedule.run_missing([block])  # a block that no page shows: another one wrote it
+            results = self.schedule.results(block)
+        self.found[block] = results
+        return results
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What the rounds of the build's control say of the machine."""
+        [(_, runs)] = self.schedule.results(CONTROL)
+        return conditions_of(runs, self.schedule.machine.cores)
+
+    def setting(self, interpreter: Interpreter) -> Setting:
+        """Say on what, and in what state of the machine, an interpreter ran its rounds."""
+        return Setting(interpreter, self.schedule.machine, self.conditions)
 
     def tell(self, message: str) -> None:
         """Log an error once: `mkdocs --strict` counts it, `--quiet` shows it."""
@@ -90,35 +108,55 @@ class Site:
         except StoreError as error:
             self.tell(str(error))
             return pages.message_notice("This block was not run", str(error))
-        parts = []
-        for task, runs in results:
-            if block.everywhere:
-                parts.append(f'<p class="measured-python">{escape(task.interpreter.name)}</p>')
-            if not runs:
-                parts.append(pages.waiting_notice())
-            elif surprise := runs[-1].surprise(block.fails):
-                self.tell(f"{block} {surprise}\n{pages.last_lines(runs[-1].errors)}".rstrip())
-                parts.append(pages.failure_notice(block, runs[-1], surprise))
-            elif block.fails:
-                parts.append(pages.lesson(runs[-1]))
-            else:
-                where = task.interpreter, self.schedule.machine
-                try:
-                    parts.append(pages.result_of(block, runs, *where, show))
-                    self.check_claims(block, runs, task.interpreter)
-                except ValueError as error:
-                    self.tell(f"{block} {error}")
-                    parts.append(pages.message_notice("This claim cannot be decided", str(error)))
-        if block.everywhere and (absent := interpreters.absent_versions()):
-            names = ", ".join(absent)
-            parts.append(f'<p class="measured-python">Not on this machine: Python {names}</p>')
-        return "".join(parts)
+        cells = [
+            self.render_on(place, task, runs, show) for place, (task, runs) in enumerate(results)
+        ]
+        if not block.everywhere:
+            return "".join(cells)
+        names = [task.interpreter.name for task, _ in results]
+        return pages.pythons_table(zip(names, cells, strict=True), interpreters.absent_builds())
 
-    def check_claims(self, block: Block, runs: Sequence[Run], interpreter: Interpreter) -> None:
+    def render_on(
+        self, place: int, task: Task, runs: Sequence[Run], show: Callable[[str], str]
+    ) -> str:
+        """Return what stands on the page for a block's result on one interpreter.
+
+        Args:
+            place: Which of its interpreters this is, from 0.
+            task: The block and the interpreter.
+            runs: What is known.
+            show: Makes HTML of printed text.
+
+        Returns:
+            HTML.
+        """
+        block, interpreter = task.block, task.interpreter
+        if not runs:
+            return pages.waiting_notice()
+        failures, notice = self.schedule.failures(task), ""
+        if trouble := trouble_of(runs, failures, block.fails):
+            errors = pages.last_lines(failures[-1].errors)
+            self.tell(f"{task} {trouble}\n{errors}".rstrip())
+            if runs[-1].surprise(block.fails):
+                return pages.failure_notice(block, runs[-1], trouble)
+            notice = pages.message_notice(f"Block '{block.name}' {trouble}", errors)
+        if block.fails:
+            return notice + pages.lesson(runs[-1])
+        # The ids of its figures are unique on the page.
+        named = replace(block, name=f"{block.name}-on-{place}") if place else block
+        try:
+            shown = figures.result_of(named, runs, self.setting(interpreter), show)
+            self.check_claims(task, runs)
+        except ValueError as error:
+            self.tell(f"{task} {error}")
+            return pages.message_notice("This claim cannot be decided", str(error))
+        return notice + shown
+
+    def check_claims(self, task: Task, runs: Sequence[Run]) -> None:
         """Log every claim of a block that does not hold."""
-        for judged in self.judged(runs, interpreter):
+        for judged in self.judged(runs, task.interpreter):
             if judged.verdict.decision is Decision.FAILS:
-                self.tell(f"{block} claims what does not hold here: {judged.claim.text}")
+                self.tell(f"{task} claims what does not hold here: {judged.claim.text}")
 
     def judged(self, runs: Sequence[Run], interpreter: Interpreter) -> list[Judged]:
         """Decide every claim of a block.
@@ -126,12 +164,12 @@ class Site:
         Raises:
             ValueError: If a claim needs something that is not known.
         """
-        titles = [record["title"] for record in runs[-1].records if record["kind"] == "comparison"]
-        where = interpreter, self.schedule.machine
-        return [one for title in titles for one in judge_claims(runs, title, *where)]
+        titles = [record["title"] for record in runs[-1].records if record["kind"] in TIMED]
+        setting = self.setting(interpreter)
+        return [one for title in titles for one in judge_claims(runs, title, setting)]
 
     def view(self, line: str, page: str) -> tuple[str, bool]:
-        """Return what stands for a line `[[measured VIEW]]`: build, claims, or figure NAME.
+        """Return what stands for a line `[[measured VIEW]]`: build, claims, gates, or figure NAME.
 
         Args:
             line: The line.
@@ -145,8 +183,8 @@ class Site:
         """
         match = VIEW.match(line)
         if not match:
-            raise FenceError(f"{line} is none of: build, claims, figure NAME")
-        blocks, name = list(self.blocks()), match["name"]
+            raise FenceError(f"{line} is none of: build, claims, gates, figure NAME")
+        blocks, name = self.every_block, match["name"]
         if match["view"] == "figure":
             chosen = [block for block in blocks if block.name == name]
             if not chosen:
@@ -159,13 +197,16 @@ class Site:
             for task, runs in self.results(block)
             if runs
         ]
+        judged = [
+            (block, one)
+            for block, interpreter, runs in known
+            for one in self.judged(runs, interpreter)
+        ]
         if match["view"] == "claims":
-            every = (
-                (block, judged)
-                for block, interpreter, runs in known
-                for judged in self.judged(runs, interpreter)
-            )
-            return pages.claims_table(every, page), False
+            return pages.claims_table(judged, page), False
+        if match["view"] == "gates":
+            build = pages.gates_of_build(self.conditions)
+            return f"{build}\n\n{pages.gates_of_claims(judged, page)}", False
         facts = pages.build_facts(
             self.schedule.machine, known, load_average(), datetime.now(UTC), commit_of(self.docs)
         )

@@ -57,30 +57,35 @@ class Store:
         self._append(self.folder / key[:2] / key, run)
 
     def failures(self, key: str) -> list[Run]:
-        """Read the failed runs that another process told of."""
+        """Read the failed runs kept under a key, oldest first."""
         return load_from(self.folder / "failed" / key)
 
     def append_failure(self, key: str, run: Run) -> None:
-        """Tell another process of a failed run.
+        """Keep a failed run, apart from the others under its key.
 
         Raises:
             StoreError: If the folder cannot be written.
         """
         self._append(self.folder / "failed" / key, run)
 
-    def forget_failures(self) -> None:
-        """Drop what was told of failed runs."""
-        shutil.rmtree(self.folder / "failed", ignore_errors=True)
+    def forget_failures(self, key: str = "*") -> None:
+        """Drop the failed runs of a key, or of every key, under which no other run is kept."""
+        for folder in (self.folder / "failed").glob(key):
+            if not self.load(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _append(self, folder: Path, run: Run) -> None:
-        name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
         payload = json.dumps(asdict(run), indent=1)
         text = f"{FORMAT} {digest(payload)}\n{payload}\n"
-        unfinished = folder / f"{name}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(folder / f"{name}.json")
+            finished = folder / f"{next_moment(folder):020}-{secrets.token_hex(4)}.json"
+            unfinished = finished.with_suffix(".part")
+            try:
+                unfinished.write_text(text, encoding="utf-8")
+                unfinished.replace(finished)
+            finally:
+                unfinished.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -110,6 +115,13 @@ class Store:
             yield
         finally:
             lock.release()
+
+
+def next_moment(folder: Path) -> int:
+    """Read the clock, or go on from the newest file where the clock was set back meanwhile."""
+    moments = (name.partition("-")[0] for name in os.listdir(folder))  # noqa: PTH208 - as below
+    newest = max((int(moment) for moment in moments if moment.isdecimal()), default=0)
+    return max(time.time_ns(), newest + 1)
 
 
 def load_from(folder: Path) -> list[Run]:

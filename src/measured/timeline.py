@@ -80,7 +80,7 @@ class Lanes:
         try:
             yield
         finally:
-            self._append(lane_name(), label, start, time.perf_counter())
+            self.add(label, start, time.perf_counter())
 
     def mark(self, label: str) -> None:
         """Record an instant.
@@ -89,10 +89,25 @@ class Lanes:
             label: What happened.
         """
         now = time.perf_counter()
-        self._append(lane_name(), label, now, now)
+        self.add(label, now, now)
 
-    def _append(self, lane: str, label: str, start: float, end: float) -> None:
-        line = json.dumps([lane, label, start, end]) + "\n"
+    def add(self, label: str, start: float, end: float) -> None:
+        """Record a span that the caller has timed itself.
+
+        Recording lets go of the GIL, since it writes to a file. A loop that is to show who holds
+        the GIL keeps its times in a list, and adds them once it has ended.
+
+        Args:
+            label: What the lane did meanwhile.
+            start: When it began, as `time.perf_counter` told it.
+            end: When it ended, likewise.
+
+        Raises:
+            ValueError: If the end is before the start.
+        """
+        if end < start:
+            raise ValueError(f"{label!r} ends before it starts: {end} s, {start} s")
+        line = json.dumps([lane_name(), label, start, end]) + "\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         try:  # one write: lines of several processes do not mix
             os.write(descriptor, line.encode())
@@ -108,7 +123,7 @@ def timeline(title: str) -> Iterator[Lanes]:
         title: What the picture shows.
 
     Yields:
-        The lanes; `span`, `during` and `mark` record into the lane of whoever calls them.
+        The lanes; `span`, `during`, `mark` and `add` record into the lane of whoever calls them.
     """
     descriptor, path = tempfile.mkstemp(suffix=".spans")
     os.close(descriptor)

@@ -1,105 +1,30 @@
-"""Time the arms of a comparison, in pairs.
+"""Time the arms of a comparison, in pairs; over a range of values; or operation by operation.
 
 Runs inside blocks: standard library only. Under a build each run of a block adds
-one pair; by hand a few pairs are taken at once and printed as a table.
+one round; by hand a few rounds are taken at once and printed as a table.
 """
 
-import gc
-import math
-import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from measured import records
+from measured.sampling import Repeat, Sample, calls_for, take_round
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "cost", "sweep"]
 
-SHORTEST_SAMPLE_S = 0.2  # shorter samples are repeated: below it, the scheduler is what is measured
-SHORTEST_GUESS_S = 0.02  # what one call takes is estimated from at least this long
-PAIRS_BY_HAND = 5
+ROUNDS_BY_HAND = 5
+LEAST_ARMS = 2
 
+Value = TypeVar("Value", int, float, str)
 Arm = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One arm, timed once.
-
-    Attributes:
-        calls: How often the arm was called.
-        wall_s: Seconds per call.
-        cpu_s: CPU seconds per call, of this process and of the children that it has waited for.
-    """
-
-    calls: int
-    wall_s: float
-    cpu_s: float
-
-
-def cpu_seconds() -> float:
-    """Read the CPU seconds used so far by this process and the children it waited for."""
-    spent = os.times()
-    return spent.user + spent.system + spent.children_user + spent.children_system
-
-
-def sample(arm: Arm, calls: int) -> Sample:
-    """Time `calls` calls of `arm` in a row."""
-    gc.collect()
-    cpu, wall = cpu_seconds(), time.perf_counter()
-    for _ in range(calls):
-        arm()
-    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-    return Sample(calls, wall / calls, cpu / calls)
-
-
-def warm_up(arm: Arm) -> tuple[object, int]:
-    """Call `arm` until it is known how many calls make a sample long enough.
-
-    Returns:
-        The arm's result and that number of calls.
-    """
-    start = time.perf_counter()
-    result = arm()
-    taken_s, calls = time.perf_counter() - start, 1
-    while taken_s < SHORTEST_GUESS_S:
-        calls *= 10
-        taken_s = sample(arm, calls).wall_s * calls
-    return result, max(1, math.ceil(SHORTEST_SAMPLE_S * calls / taken_s))
-
-
-def warm_up_all(title: str, arms: dict[str, Arm]) -> dict[str, int]:
-    """Warm every arm up and refuse those that disagree with the first.
-
-    Returns:
-        For each arm the number of calls that make a sample.
-
-    Raises:
-        ValueError: If there are fewer than two arms, or an arm's result differs.
-    """
-    if len(arms) < 2:  # noqa: PLR2004 - a pair
-        raise ValueError(f"{title!r} needs two arms or more, got {len(arms)}")
-    warm = {name: warm_up(arm) for name, arm in arms.items()}
-    (baseline, (expected, _)), *others = warm.items()
-    for name, (result, _) in others:
-        if result != expected:
-            raise ValueError(
-                f"{title!r} compares arms that disagree: {baseline} gives {shorten(expected)}, "
-                f"{name} gives {shorten(result)}"
-            )
-    return {name: calls for name, (_, calls) in warm.items()}
-
-
-def shorten(result: object) -> str:
-    """Write a result in 60 characters."""
-    text = repr(result)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - as said above
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Pairs of the arms of one comparison, as measured by this run.
+    """What this run measured of some arms.
 
     Attributes:
         title: What is compared.
@@ -107,7 +32,16 @@ class Comparison:
     """
 
     title: str
-    rounds: tuple[dict[str, Sample], ...]
+    rounds: tuple[Mapping[str, Sample], ...]
+
+    def time_s(self, arm: str) -> float:
+        """Return the median seconds of a call of one arm, as this run measured it.
+
+        Raises:
+            ValueError: If there is no such arm.
+        """
+        self._check(arm)
+        return statistics.median(samples[arm].wall_s for samples in self.rounds)
 
     def claim(
         self,
@@ -123,6 +57,7 @@ class Comparison:
         Args:
             text: The sentence, as a reader should remember it.
             ratio: Names of two arms; the ratio is the time of the first over that of the second.
+                An arm of a sweep is named with its value, as `"threads at 100"`.
             at_least: Lower bound on the ratio.
             at_most: Upper bound on the ratio. Give one of the two bounds.
             needs: What the machine must have for the sentence to be decided: `"gil"`,
@@ -131,9 +66,9 @@ class Comparison:
         Raises:
             ValueError: If an arm is unknown, or not exactly one bound is given.
         """
-        unknown = [arm for arm in ratio if arm not in self.rounds[0]]
-        if unknown:
-            raise ValueError(f"{self.title!r} has no arm {unknown[0]!r}")
+        over, under = ratio
+        self._check(over)
+        self._check(under)
         if (at_least is None) == (at_most is None):
             raise ValueError(f"a claim needs one bound, at_least or at_most: {text!r}")
         if records.under_a_build():
@@ -141,10 +76,26 @@ class Comparison:
             bound = {"at_least": at_least, "at_most": at_most, "needs": list(needs)}
             records.emit({**record, **bound})
             return
-        over, under = ratio
-        middle = statistics.median(pair[over].wall_s / pair[under].wall_s for pair in self.rounds)
         words = f"at least {at_least:g}" if at_least is not None else f"at most {at_most:g}"
+        middle = statistics.median(pair[over].wall_s / pair[under].wall_s for pair in self.rounds)
         print(f"{text}\n  {over} / {under}: {middle:.2f} here, {words} claimed")  # noqa: T201 - by hand
+
+    def limit(self, name: str, times_s: Sequence[float]) -> None:
+        """Draw a further curve into a sweep: what theory allows, computed and not measured.
+
+        Args:
+            name: What it is, as `"Amdahl's law"`.
+            times_s: For each value of the sweep the seconds of a call.
+        """
+        if records.under_a_build():
+            curve = {"name": name, "times_s": list(times_s)}
+            records.emit({"kind": "limit", "of": self.title, **curve})
+            return
+        print(f"{name}: {', '.join(f'{time:.6f} s' for time in times_s)}")  # noqa: T201 - by hand
+
+    def _check(self, arm: str) -> None:
+        if arm not in self.rounds[0]:
+            raise ValueError(f"{self.title!r} has no arm {arm!r}")
 
 
 def compare(title: str, /, **arms: Arm) -> Comparison:
@@ -164,33 +115,164 @@ def compare(title: str, /, **arms: Arm) -> Comparison:
     Raises:
         ValueError: If there are fewer than two arms, or their results differ.
     """
-    calls = warm_up_all(title, arms)
+    check_count(title, arms, LEAST_ARMS)
+    return record("comparison", title, {}, repeating(arms), warm_up_alike(title, arms))
+
+
+def sweep(
+    title: str, parameter: str, values: Sequence[Value], /, **arms: Callable[[Value], object]
+) -> Comparison:
+    """Time the arms at each value of a parameter, to see which wins where.
+
+    At each value the arms are timed back to back, as `compare` does.
+
+    Args:
+        title: What is compared, as the title of the figure.
+        parameter: What varies, with its unit, as `"requests in flight"`.
+        values: The values, in ascending order. Numbers are drawn on a logarithmic scale, other
+            values side by side.
+        arms: Callables of one value, by name. The first is the baseline. At each value all must
+            return equal results.
+
+    Returns:
+        The samples, on which claims are made. The arm `threads` at the value 100 is named
+        `"threads at 100"`.
+
+    Raises:
+        ValueError: If there is no arm, fewer than two values, or results at one value differ.
+    """
+    check_count(title, arms, 1)
+    if len(values) < LEAST_ARMS:
+        raise ValueError(f"{title!r} needs two values or more, got {len(values)}")
+    points: dict[str, Arm] = {}
+    calls: dict[str, int] = {}
+    for value in values:
+        here = {at(arm, value): bind(call, value) for arm, call in arms.items()}
+        points |= here
+        calls |= warm_up_alike(title, here)
+    axes = {"parameter": parameter, "values": list(values), "curves": list(arms)}
+    return record("sweep", title, axes, repeating(points), calls)
+
+
+def cost(title: str, /, **arms: Repeat) -> Comparison:
+    """Time single operations, from the cheapest to the dearest, on one logarithmic scale.
+
+    Each arm is called with a number and does its operation so often. What it does once, such as
+    starting a loop, should be small beside that.
+
+    Args:
+        title: What the operations have in common, as the title of the figure.
+        arms: Callables that take the number of operations, by name. The first is the baseline.
+
+    Returns:
+        The samples, per operation, on which claims are made.
+
+    Raises:
+        ValueError: If there are fewer than two arms.
+    """
+    check_count(title, arms, LEAST_ARMS)
+    calls = {}
+    for name, repeat in arms.items():
+        start = time.perf_counter()
+        repeat(1)
+        calls[name] = calls_for(repeat, time.perf_counter() - start, 1)
+    return record("cost", title, {}, arms, calls)
+
+
+def at(arm: str, value: float | str) -> str:
+    """Name an arm of a sweep at one value."""
+    return f"{arm} at {value}"
+
+
+def bind(call: Callable[[Value], object], value: Value) -> Arm:
+    """Make an arm of a callable of one value."""
+    return lambda: call(value)
+
+
+def check_count(title: str, arms: Mapping[str, object], least: int) -> None:
+    """Refuse too few arms.
+
+    Raises:
+        ValueError: If there are fewer than `least`.
+    """
+    if len(arms) < least:
+        raise ValueError(f"{title!r} needs {least} arms or more, got {len(arms)}")
+
+
+def warm_up_alike(title: str, arms: Mapping[str, Arm]) -> dict[str, int]:
+    """Call every arm until it is known how many calls make a sample; refuse those that disagree.
+
+    Returns:
+        For each arm the number of calls.
+
+    Raises:
+        ValueError: If an arm's result differs from the first's.
+    """
+    results, calls = {}, {}
+    for name, arm in arms.items():
+        start = time.perf_counter()
+        results[name] = arm()
+        calls[name] = calls_for(repeated(arm), time.perf_counter() - start, 1)
+    baseline, *others = arms
+    for name in others:
+        if results[name] != results[baseline]:
+            raise ValueError(
+                f"{title!r} compares arms that disagree: {baseline} gives "
+                f"{shorten(results[baseline])}, {name} gives {shorten(results[name])}"
+            )
+    return calls
+
+
+def repeated(arm: Arm) -> Repeat:
+    """Make of an arm a callable that repeats it."""
+
+    def repeat(calls: int) -> None:
+        for _ in range(calls):
+            arm()
+
+    return repeat
+
+
+def repeating(arms: Mapping[str, Arm]) -> dict[str, Repeat]:
+    """Make of every arm a callable that repeats it."""
+    return {name: repeated(arm) for name, arm in arms.items()}
+
+
+def shorten(result: object) -> str:
+    """Write a result in 60 characters."""
+    text = repr(result)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - as said above
+
+
+def record(
+    kind: str,
+    title: str,
+    axes: Mapping[str, object],
+    arms: Mapping[str, Repeat],
+    calls: Mapping[str, int],
+) -> Comparison:
+    """Take the rounds of this run, and hand them to the build or print them."""
     by_hand = not records.under_a_build()
     first = records.round_number()
-    rounds = []
-    for number in range(first, first + (PAIRS_BY_HAND if by_hand else 1)):
-        order = list(arms) if number % 2 == 0 else list(reversed(arms))
-        samples = {name: sample(arms[name], calls[name]) for name in order}
-        rounds.append({name: samples[name] for name in arms})
-    comparison = Comparison(title, tuple(rounds))
+    rounds = tuple(
+        take_round(arms, calls, backwards=number % 2 == 1)
+        for number in range(first, first + (ROUNDS_BY_HAND if by_hand else 1))
+    )
+    comparison = Comparison(title, rounds)
     if by_hand:
         print_table(comparison)
     else:
-        fields = {
-            name: {"calls": taken.calls, "wall_s": taken.wall_s, "cpu_s": taken.cpu_s}
-            for name, taken in rounds[0].items()
-        }
-        records.emit({"kind": "comparison", "title": title, "arms": fields})
+        samples = {name: asdict(taken) for name, taken in rounds[0].items()}
+        records.emit({"kind": kind, "title": title, **axes, "arms": samples})
     return comparison
 
 
 def print_table(comparison: Comparison) -> None:
     """Print the medians of a comparison that was run by hand."""
     baseline, *_ = comparison.rounds[0]
-    print(f"{comparison.title} ({len(comparison.rounds)} pairs)")  # noqa: T201 - by hand
+    print(f"{comparison.title} ({len(comparison.rounds)} rounds)")  # noqa: T201 - by hand
     for name in comparison.rounds[0]:
-        wall_s = statistics.median(pair[name].wall_s for pair in comparison.rounds)
         ratio = statistics.median(
-            pair[baseline].wall_s / pair[name].wall_s for pair in comparison.rounds
+            samples[baseline].wall_s / samples[name].wall_s for samples in comparison.rounds
         )
-        print(f"  {name:<20} {wall_s:10.6f} s   {baseline} / {name}: {ratio:.2f}")  # noqa: T201 - by hand
+        print(f"  {name:<24} {comparison.time_s(name):12.9f} s   {baseline} / {name}: {ratio:.2f}")  # noqa: T201 - by hand

@@ -1,47 +1,16 @@
-"""From samples to an interval, and from an interval to a verdict."""
+"""From an interval and its gates to a verdict."""
 
-import math
 import re
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from measured.estimates import LEAST_SAMPLES, Estimate, estimate
+from measured.gates import Conditions, Gate, gates_of
 from measured.machine import Interpreter, Machine
-from measured.runs import Run
+from measured.runs import Run, rounds_of
 
-__all__ = [
-    "Claim",
-    "Decision",
-    "Estimate",
-    "Judged",
-    "Verdict",
-    "arms_of",
-    "decide",
-    "estimate",
-    "judge_claims",
-    "unmet",
-]
-
-CONFIDENCE = 0.95
-"""The interval covers the true median at least this often, if rounds are independent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A median and the order-statistic interval around it.
-
-    Attributes:
-        median: The median of the samples.
-        low: Lower end, or None where there are too few samples for an interval.
-        high: Upper end, or None likewise.
-        samples: How many samples there are.
-    """
-
-    median: float
-    low: float | None
-    high: float | None
-    samples: int
+__all__ = ["Claim", "Decision", "Judged", "Setting", "Verdict", "decide", "judge_claims", "unmet"]
 
 
 class Decision(Enum):
@@ -79,6 +48,11 @@ class Claim:
             return f"at least {self.at_least:g}"
         return f"at most {self.at_most:g}"
 
+    def holds_for(self, ratio: float) -> bool:
+        """Tell whether a ratio is on the claim's side of its bound."""
+        above = self.at_least is None or ratio >= self.at_least
+        return above and (self.at_most is None or ratio <= self.at_most)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -93,28 +67,19 @@ class Verdict:
     reason: str = ""
 
 
-def rank_of_low_end(samples: int) -> int | None:
-    """Find which smallest sample begins the interval; None if there are too few samples.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """On what, and in what state of the machine, figures were measured.
 
-    The median lies below the k-th smallest of n samples with the probability that fewer than k
-    of n fair coins show heads. The interval leaves out as many at the other end.
+    Attributes:
+        interpreter: What ran the rounds.
+        machine: Where.
+        conditions: What the build's control found.
     """
-    missed, rank = 0.0, None
-    for k in range(1, samples // 2 + 1):
-        missed += math.comb(samples, k - 1) / 2**samples
-        if 2 * missed > 1 - CONFIDENCE:
-            break
-        rank = k
-    return rank
 
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """Estimate the median of what `values` are samples of."""
-    ordered = sorted(values)
-    median, rank = statistics.median(ordered), rank_of_low_end(len(ordered))
-    if rank is None:
-        return Estimate(median, None, None, len(ordered))
-    return Estimate(median, ordered[rank - 1], ordered[-rank], len(ordered))
+    interpreter: Interpreter
+    machine: Machine
+    conditions: Conditions
 
 
 def unmet(needs: Sequence[str], interpreter: Interpreter, machine: Machine) -> str:
@@ -141,22 +106,33 @@ def unmet(needs: Sequence[str], interpreter: Interpreter, machine: Machine) -> s
     return ""
 
 
-def decide(claim: Claim, ratio: Estimate, interpreter: Interpreter, machine: Machine) -> Verdict:
-    """Decide a claim: the whole interval must lie on one side of its bound."""
-    if missing := unmet(claim.needs, interpreter, machine):
+def decide(
+    claim: Claim, ratios: Sequence[float], gates: Sequence[Gate], setting: Setting
+) -> Verdict:
+    """Decide a claim: the whole interval must lie on one side of its bound, if all gates are met.
+
+    Args:
+        claim: The claim.
+        ratios: The ratio of its arms in each round.
+        gates: The gates that concern it. If one fails for a bias, nothing is decided. If one
+            fails for noise, every single ratio must lie on one side.
+        setting: On what and where the rounds were run.
+    """
+    if missing := unmet(claim.needs, setting.interpreter, setting.machine):
         return Verdict(Decision.OPEN, f"it needs {missing}")
-    if ratio.low is None or ratio.high is None:
-        return Verdict(Decision.OPEN, f"{ratio.samples} of at least 6 pairs measured")
-    if claim.at_least is not None:
-        right, wrong = ratio.low >= claim.at_least, ratio.high < claim.at_least
-    else:
-        assert claim.at_most is not None  # noqa: S101 - a claim has one of the two
-        right, wrong = ratio.high <= claim.at_most, ratio.low > claim.at_most
-    if right:
+    interval = estimate(ratios)
+    if interval.low is None or interval.high is None:
+        return Verdict(Decision.OPEN, f"{len(ratios)} of at least {LEAST_SAMPLES} pairs measured")
+    failed = [gate for gate in gates if not gate.passed]
+    if biased := [gate for gate in failed if not gate.noise]:
+        return Verdict(Decision.OPEN, biased[0].reason)
+    low, high = (min(ratios), max(ratios)) if failed else (interval.low, interval.high)
+    if claim.holds_for(low) and claim.holds_for(high):
         return Verdict(Decision.HOLDS)
-    if wrong:
+    if not claim.holds_for(low) and not claim.holds_for(high):
         return Verdict(Decision.FAILS)
-    return Verdict(Decision.OPEN, "the interval lies on both sides of the bound")
+    what, why = ("pairs lie", f"; {failed[0].reason}") if failed else ("interval lies", "")
+    return Verdict(Decision.OPEN, f"the {what} on both sides of the bound{why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,38 +142,32 @@ class Judged:
     Attributes:
         claim: The claim.
         ratio: The estimate of its ratio.
+        build_gates: The gates of the build that concern it.
+        own_gates: The gates of its own samples.
         verdict: What follows.
     """
 
     claim: Claim
     ratio: Estimate
+    build_gates: tuple[Gate, ...]
+    own_gates: tuple[Gate, ...]
     verdict: Verdict
 
 
-def arms_of(runs: Sequence[Run], title: str) -> list[dict[str, float]]:
-    """List for each round the seconds of each arm of a comparison."""
-    return [
-        {name: arm["wall_s"] for name, arm in record["arms"].items()}
-        for run in runs
-        for record in run.records
-        if record["kind"] == "comparison" and record["title"] == title
-    ]
-
-
-def judge_claims(
-    runs: Sequence[Run], title: str, interpreter: Interpreter, machine: Machine
-) -> list[Judged]:
+def judge_claims(runs: Sequence[Run], title: str, setting: Setting) -> list[Judged]:
     """Decide every claim that a block makes on a comparison.
 
     Raises:
         ValueError: If a claim needs something that is not known.
     """
-    rounds, judged = arms_of(runs, title), []
+    rounds, judged = rounds_of(runs, title), []
     for record in runs[-1].records:
         if record["kind"] == "claim" and record["of"] == title:
             over, under = record["ratio"]
             bounds = record["at_least"], record["at_most"]
             claim = Claim(record["text"], over, under, *bounds, tuple(record["needs"]))
-            ratio = estimate([arms[over] / arms[under] for arms in rounds])
-            judged.append(Judged(claim, ratio, decide(claim, ratio, interpreter, machine)))
+            ratios = [arms[over].wall_s / arms[under].wall_s for arms in rounds]
+            shared, own = gates_of(rounds, (over, under), claim.needs, setting.conditions)
+            verdict = decide(claim, ratios, shared + own, setting)
+            judged.append(Judged(claim, estimate(ratios), tuple(shared), tuple(own), verdict))
     return judged

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
+from io import StringIO
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
+
+from measured.blocks import Block
+from measured.interpreters import own_interpreter
+from measured.machine import Machine, usable_cores
+from measured.runs import Run
+from measured.schedule import Task
+from measured.terminal import show_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,9 +26,9 @@ if TYPE_CHECKING:
 
 PAIRS = """
 import time
-import measured.timing
+import measured.sampling
 from measured import compare
-measured.timing.SHORTEST_SAMPLE_S = 0.001
+measured.sampling.SHORTEST_SAMPLE_S = 0.001
 waits = compare("Two [waits]", long=lambda: time.sleep(0.01), short=lambda: time.sleep(0.001))
 waits.claim("A [long] wait takes longer.", ratio=("long", "short"), at_least=1)
 """
@@ -62,6 +73,47 @@ def test_run_adds_only_what_is_missing(
     built = site.build("--strict")
     assert site.runs() == {}
     assert "3 pairs" in built.shown("pairs-0", "p0/x")
+
+
+def test_run_ends_with_what_each_page_takes(
+    measured: tuple[Site, Build, dict[str, int]],
+) -> None:
+    """A row for each page that measures, one for the control, one for all ordinary blocks."""
+    rows = [re.split(r" {2,}", line.strip()) for line in measured[1].log.splitlines()]
+    counted = {row[0]: row[1:3] for row in rows if len(row) == 5 and row[-1].endswith(" s")}
+    assert counted == {
+        **{f"p{number}/x": ["1", "2"] for number in range(3)},
+        f"ordinary blocks, {usable_cores()} side by side": ["1", "1"],
+        "the build's control": ["1", "15"],
+        "all": ["5", "1 to 15"],
+    }
+
+
+def test_the_budget_counts_what_is_new_and_guesses_the_rest() -> None:
+    """Seconds of this run; fifteen times the mean of a round; the longest first."""
+    known = {
+        "plain": [Run(wall_s=6)],
+        "never": [],
+        "quick": [Run(wall_s=1)],
+        "slow": [Run(wall_s=10), Run(wall_s=2)],
+    }
+    blocks = {name: Block(f"{name}.md", 1, name, "", timing=name != "plain") for name in known}
+    before = [
+        (Task(block, own_interpreter(), name), known[name][:1]) for name, block in blocks.items()
+    ]
+    schedule = SimpleNamespace(machine=Machine("", "", 2), known=lambda task: known[task.key])
+    console = Console(file=StringIO(), width=80)
+
+    show_budget(console, SimpleNamespace(schedule=schedule), before, 15)
+
+    lines = [re.sub(" {2,}", "; ", line.strip()) for line in console.file.getvalue().splitlines()]
+    assert [line for line in lines if line.endswith(" s")] == [
+        "slow; 1; 2; 2 s; 90 s",
+        "quick; 1; 1; 0 s; 15 s",
+        "ordinary blocks, 2 side by side; 1; 1; 0 s; 3 s",
+        "never; 1; 0; 0 s; over 0 s",
+        "all; 4; 0 to 2; 2 s; over 108 s",
+    ]
 
 
 def test_run_keeps_to_its_budget(site: Site) -> None:

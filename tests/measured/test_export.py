@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 SCHEMA = Path(__file__).parents[2] / "docs" / "assets" / "measurements.schema.json"
 TWINS = """
 import time
-import measured.timing
-from measured import compare
+from measured import compare, sampling
 
-measured.timing.SHORTEST_SAMPLE_S = measured.timing.SHORTEST_GUESS_S = 0.001
+sampling.SHORTEST_SAMPLE_S = sampling.SHORTEST_GUESS_S = 0.001
 waits = compare("Waits", long=lambda: time.sleep(0.02), short=lambda: time.sleep(0.001))
 waits.claim("Long takes longer.", ratio=("long", "short"), at_least=2)
 """
@@ -109,7 +108,7 @@ def test_a_document_of_another_form_is_refused(measured_site: Site) -> None:
     built = measured_site.run("measured", "diff", "other.json", "other.json")
 
     assert built.code == 1
-    assert "other.json is not of the form measured-concurrency/measurements/1" in built.log
+    assert "other.json is not of the form measured-concurrency/measurements/2" in built.log
     assert "Traceback" not in built.log
 
 

@@ -499,10 +499,10 @@ def test_a_view_that_shows_nothing_is_an_error(site: Site) -> None:
 
 CLAIMS = """
 import time
-import measured.timing
+import measured.sampling
 from measured import compare
 
-measured.timing.SHORTEST_SAMPLE_S = 0.001
+measured.sampling.SHORTEST_SAMPLE_S = 0.001
 waits = compare("Waits", long=lambda: time.sleep(0.1), short=lambda: time.sleep(0.0005))
 waits.claim("Long takes longer.", ratio=("long", "short"), at_least=1)
 waits.claim("Short takes at most as long.", ratio=("short", "long"), at_most=1)

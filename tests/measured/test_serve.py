@@ -182,10 +182,10 @@ def test_a_block_that_fails_is_told_at_each_rebuild(
 
 MEASURED = ("measured", "serve", "--")
 QUICK = """
-import measured.timing
+import measured.sampling
 from measured import compare
 
-measured.timing.SHORTEST_SAMPLE_S = measured.timing.SHORTEST_GUESS_S = 0.001
+measured.sampling.SHORTEST_SAMPLE_S = measured.sampling.SHORTEST_GUESS_S = 0.001
 compare("Twins", one=lambda: sum(range(1000)), other=lambda: sum(range(1000)))
 """
 

@@ -254,6 +254,7 @@ def test_a_store_that_cannot_be_written_is_a_clear_error(site: Site) -> None:
     """A plain build goes on with a notice, a strict one fails; nobody sees a traceback."""
     site.add("one", "print(1)")
     site.add("two", "print(2)", page="other")
+    site.store.rename(site.folder / "before")
     site.write(".measured", "a file, where the store's folder should be\n")
 
     plain = site.build()

@@ -1,4 +1,4 @@
-"""What `compare` does inside a block, on a clock that the test winds."""
+"""What `compare`, `sweep` and `cost` do inside a block, on a clock that the test winds."""
 
 import json
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from measured import records, timing
-from measured.timing import compare
+from measured import machine, records, timing
+from measured.timing import compare, cost, sweep
 
 
 class Clock:
@@ -110,7 +110,7 @@ def test_arms_must_agree() -> None:
 @pytest.mark.usefixtures("written")
 def test_one_arm_is_no_comparison() -> None:
     """Refused at the call, with the number."""
-    with pytest.raises(ValueError, match="needs two arms or more, got 1"):
+    with pytest.raises(ValueError, match="needs 2 arms or more, got 1"):
         compare("t", only=lambda: None)
     with pytest.raises(ValueError, match="got 0"):
         compare("t")
@@ -166,9 +166,9 @@ def test_by_hand_a_table_is_printed(clock: Clock, capsys: pytest.CaptureFixture[
     made.claim("Quick is quicker.", ratio=("slow", "quick"), at_least=2)
 
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == "Two ways (5 pairs)"
-    assert printed[1].split() == ["slow", "3.000000", "s", "slow", "/", "slow:", "1.00"]
-    assert printed[2].split() == ["quick", "1.000000", "s", "slow", "/", "quick:", "3.00"]
+    assert printed[0] == "Two ways (5 rounds)"
+    assert printed[1].split() == ["slow", "3.000000000", "s", "slow", "/", "slow:", "1.00"]
+    assert printed[2].split() == ["quick", "1.000000000", "s", "slow", "/", "quick:", "3.00"]
     assert printed[3:] == ["Quick is quicker.", "  slow / quick: 3.00 here, at least 2 claimed"]
     assert len(made.rounds) == 5
     assert clock.calls[2:] == ["a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
@@ -178,3 +178,113 @@ def test_by_hand_a_table_is_printed(clock: Clock, capsys: pytest.CaptureFixture[
 def test_by_hand_nothing_is_recorded() -> None:
     """There is no build that would read it."""
     assert not records.under_a_build()
+
+
+def test_a_sweep_takes_its_pairs_value_by_value(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, written: Callable[[], list[dict[str, object]]]
+) -> None:
+    """At each value the arms are back to back; odd rounds go through all of it backwards."""
+
+    def arm(name: str) -> Callable[[int], int]:
+        def work(value: int) -> int:
+            clock.arm(f"{name}{value}", float(value))()
+            return value
+
+        return work
+
+    for number, order in enumerate([["a1", "b1", "a2", "b2"], ["b2", "a2", "b1", "a1"]]):
+        clock.calls.clear()
+        monkeypatch.setenv("MEASURED_ROUND", str(number))
+        made = sweep("t", "waits", [1, 2], a=arm("a"), b=arm("b"))
+        assert clock.calls == ["a1", "b1", "a2", "b2", *order]
+        assert made.time_s("b at 2") == pytest.approx(2.0)
+
+    record = written()[-1]
+    assert (record["kind"], record["parameter"]) == ("sweep", "waits")
+    assert (record["values"], record["curves"]) == ([1, 2], ["a", "b"])
+    assert list(record["arms"]) == ["a at 1", "b at 1", "a at 2", "b at 2"]  # type: ignore[call-overload]
+
+
+@pytest.mark.usefixtures("written")
+def test_a_sweep_that_cannot_be_is_refused() -> None:
+    """One value, no arm, arms that disagree at one value, a claim on a value that is not there."""
+    with pytest.raises(ValueError, match="'t' needs two values or more, got 1"):
+        sweep("t", "n", [1], a=lambda n: n)
+    with pytest.raises(ValueError, match="'t' needs 1 arms or more, got 0"):
+        sweep("t", "n", [1, 2])
+    with pytest.raises(ValueError, match="arms that disagree: a at 2 gives 2, b at 2 gives 1"):
+        sweep("t", "n", [1, 2], a=lambda n: n, b=lambda _: 1)
+    made = sweep("t", "n", [1, 2], a=lambda n: n)
+    with pytest.raises(ValueError, match="has no arm 'a at 3'"):
+        made.claim("x", ratio=("a at 3", "a at 1"), at_least=1)
+    with pytest.raises(ValueError, match="has no arm 'a'"):
+        made.time_s("a")
+
+
+def test_a_limit_is_recorded_with_its_sweep(
+    clock: Clock, written: Callable[[], list[dict[str, object]]]
+) -> None:
+    """A curve that was computed, by its name."""
+    made = sweep("t", "n", [1, 2], a=lambda _: clock.arm("a", 1.0)())
+    made.limit("Amdahl's law", [2.0, 1.0])
+
+    record = written()[-1]
+    record.pop("printed")
+    assert record == {"kind": "limit", "of": "t", "name": "Amdahl's law", "times_s": [2.0, 1.0]}
+
+
+def test_a_cost_is_that_of_one_operation(
+    clock: Clock, written: Callable[[], list[dict[str, object]]]
+) -> None:
+    """Each arm is asked to do it so often that a sample is long enough, and not one by one."""
+    asked = []
+
+    def operate(times: int) -> None:
+        asked.append(times)
+        clock.now += 0.001 * times
+
+    cost("t", cheap=operate, dear=lambda times: clock.arm("d", 0.3 * times)())
+
+    (record,) = written()
+    arms = record["arms"]
+    assert record["kind"] == "cost"
+    assert asked[-1] == arms["cheap"]["calls"]
+    assert arms["cheap"]["calls"] in {200, 201}  # the clock's last digit decides
+    assert arms["cheap"]["wall_s"] == pytest.approx(0.001)
+    assert arms["dear"]["calls"] == 1
+    with pytest.raises(ValueError, match="needs 2 arms or more, got 1"):
+        cost("t", only=operate)
+
+
+def test_a_round_in_which_the_machine_slept_is_taken_again(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, written: Callable[[], list[dict[str, object]]]
+) -> None:
+    """Suspended in the middle of a pair: that pair is dropped, and the next one counts."""
+    suspended = [0.0]
+    monkeypatch.setattr(machine, "suspended_s", lambda: suspended[0])
+    taken = []
+
+    def arm() -> None:
+        clock.now += 1.0
+        taken.append(len(taken))
+        if len(taken) == 4:  # two warm-ups, the first of the pair, the second
+            suspended[0] += 3600.0
+            clock.now += 3600.0
+
+    made = compare("t", a=arm, b=arm)
+
+    assert len(taken) == 6
+    assert made.time_s("b") == pytest.approx(1.0)
+    assert len(written()) == 1
+
+
+@pytest.mark.usefixtures("written")
+def test_a_machine_that_sleeps_all_the_time_measures_nothing(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After five attempts the block fails, and says why."""
+    suspended = iter(range(1000))
+    monkeypatch.setattr(machine, "suspended_s", lambda: float(next(suspended)))
+
+    with pytest.raises(RuntimeError, match="was suspended in each of 5 attempts"):
+        compare("t", a=clock.arm("a", 1.0), b=clock.arm("b", 1.0))

@@ -1,7 +1,5 @@
-"""From samples to an interval, and from an interval to one of three verdicts."""
+"""From ratios and gates to one of three verdicts."""
 
-import itertools
-import math
 import statistics
 from dataclasses import replace
 
@@ -9,69 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from measured.gates import Conditions, Gate
 from measured.interpreters import own_interpreter
 from measured.machine import describe_machine
-from measured.verdict import Claim, Decision, Estimate, decide, estimate, rank_of_low_end, unmet
+from measured.verdict import Claim, Decision, Setting, decide, unmet
 
 INTERPRETER = replace(own_interpreter(), version=(3, 13, 0), gil=True)
 MACHINE = replace(describe_machine(), cores=2)
+SETTING = Setting(INTERPRETER, MACHINE, Conditions())
+MET = Gate("pressure", "CPU pressure", "0.00", "at most 0.1", passed=True)
+BIASED = replace(MET, found="0.40", passed=False)
+NOISY = Gate("width", "Width of the interval", "40.0%", "at most 20%", passed=False, noise=True)
 NUMBERS = st.floats(min_value=1e-9, max_value=1e9, allow_nan=False)
 AT_LEAST = Claim("Threads overlap waits.", "in_turn", "in_threads", 3, None, ())
 AT_MOST = Claim("Threads add little.", "in_threads", "in_turn", None, 3, ())
 
 
-@pytest.mark.parametrize(
-    ("samples", "rank"), [(15, 4), (31, 10), (6, 1), (9, 2), (5, None), (1, None), (2, None)]
-)
-def test_the_interval_begins_at_the_rank_of_the_tables(samples: int, rank: int | None) -> None:
-    """15 pairs: from the 4th to the 12th; 31: from the 10th to the 22nd; below 6 none."""
-    assert rank_of_low_end(samples) == rank
-    found = estimate(range(1, samples + 1))
-    if rank is None:
-        assert (found.low, found.high) == (None, None)
-    else:
-        assert (found.low, found.high) == (rank, samples + 1 - rank)
-
-
-@pytest.mark.parametrize("samples", range(6, 40))
-def test_the_interval_covers_as_often_as_it_says_and_no_wider(samples: int) -> None:
-    """Counted over all outcomes of fair coins: 95 % at least, and one rank further in, less."""
-    rank = rank_of_low_end(samples)
-    assert rank is not None
-
-    def coverage(low: int) -> float:
-        return sum(math.comb(samples, k) for k in range(low, samples - low + 1)) / 2**samples
-
-    assert coverage(rank) >= 0.95 > coverage(rank + 1)
-
-
-def test_the_coverage_is_true_of_every_order_of_small_samples() -> None:
-    """Six samples all on one side of the median: twice in 64, and only then is it missed."""
-    missed = 0
-    for signs in itertools.product((-1, 1), repeat=6):
-        found = estimate([sign * (1 + place) for place, sign in enumerate(signs)])
-        assert found.low is not None
-        assert found.high is not None
-        missed += not found.low <= 0 <= found.high
-    assert missed == 2
-
-
-@given(st.lists(NUMBERS, min_size=1, max_size=60), st.randoms(use_true_random=False))
-def test_the_interval_holds_the_median_and_order_does_not_matter(
-    values: list[float], chance: object
-) -> None:
-    """Both ends are samples; shuffled samples give the same."""
-    found = estimate(values)
-    assert found.samples == len(values)
-    assert found.median == statistics.median(values)
-    if len(values) >= 6:
-        assert found.low in values
-        assert found.high in values
-        assert found.low <= found.median <= found.high
-    else:
-        assert found.low is found.high is None
-    chance.shuffle(values)  # type: ignore[attr-defined]
-    assert estimate(values) == found
+def spread(low: float, high: float, beyond: float = 0.0) -> list[float]:
+    """Make fifteen ratios whose interval is from `low` to `high`, and whose ends lie beyond."""
+    ratios = [low - beyond] * 3 + [low] * 4 + [(low + high) / 2] + [high] * 4 + [high + beyond] * 3
+    assert len(ratios) == 15
+    return ratios
 
 
 @pytest.mark.parametrize(
@@ -91,15 +47,15 @@ def test_the_whole_interval_must_lie_on_one_side(
     claim: Claim, low: float, high: float, decision: Decision
 ) -> None:
     """It straddles the bound: not decided, with the reason."""
-    verdict = decide(claim, Estimate((low + high) / 2, low, high, 15), INTERPRETER, MACHINE)
+    verdict = decide(claim, spread(low, high), [MET], SETTING)
     assert verdict.decision is decision
     assert bool(verdict.reason) == (decision is Decision.OPEN)
 
 
-@pytest.mark.parametrize("median", [0.1, 100.0])
-def test_too_few_pairs_decide_nothing(median: float) -> None:
+@pytest.mark.parametrize("ratio", [0.1, 100.0])
+def test_too_few_pairs_decide_nothing(ratio: float) -> None:
     """However clear they look."""
-    verdict = decide(AT_LEAST, Estimate(median, None, None, 5), INTERPRETER, MACHINE)
+    verdict = decide(AT_LEAST, [ratio] * 5, [MET], SETTING)
     assert verdict.decision is Decision.OPEN
     assert verdict.reason == "5 of at least 6 pairs measured"
 
@@ -109,11 +65,10 @@ def test_opposite_claims_are_never_both_right_nor_both_wrong(
     values: list[float], bound: float
 ) -> None:
     """Unless every sample in the interval lies on the bound itself."""
-    found = estimate(values)
-    least = decide(replace(AT_LEAST, at_least=bound), found, INTERPRETER, MACHINE).decision
-    most = decide(replace(AT_MOST, at_most=bound), found, INTERPRETER, MACHINE).decision
+    least = decide(replace(AT_LEAST, at_least=bound), values, [], SETTING).decision
+    most = decide(replace(AT_MOST, at_most=bound), values, [], SETTING).decision
     if least is most is Decision.HOLDS:
-        assert found.low == found.high == bound
+        assert statistics.median(values) == bound
     assert not (least is most is Decision.FAILS)
 
 
@@ -135,7 +90,7 @@ def test_opposite_claims_are_never_both_right_nor_both_wrong(
 def test_needs_are_compared_with_what_is_here(needs: tuple[str, ...], missing: str) -> None:
     """The first that is not met is named; versions are compared as numbers."""
     assert unmet(needs, INTERPRETER, MACHINE) == missing
-    verdict = decide(replace(AT_LEAST, needs=needs), Estimate(1, 1, 1, 15), INTERPRETER, MACHINE)
+    verdict = decide(replace(AT_LEAST, needs=needs), [1.0] * 15, [], SETTING)
     if missing:
         assert (verdict.decision, verdict.reason) == (Decision.OPEN, f"it needs {missing}")
     else:
@@ -159,3 +114,40 @@ def test_an_unknown_need_is_refused(need: str) -> None:
 def test_a_bound_is_told_in_words() -> None:
     """As the page writes it."""
     assert (AT_LEAST.bound, AT_MOST.bound) == ("at least 3", "at most 3")
+
+
+@pytest.mark.parametrize("ratios", [[100.0] * 15, [0.1] * 15, [2.0] * 7 + [4.0] * 8])
+def test_a_bias_withholds_every_verdict(ratios: list[float]) -> None:
+    """However clear the ratios look; the reason names the gate, what it found and what it asks."""
+    verdict = decide(AT_LEAST, ratios, [MET, NOISY, BIASED], SETTING)
+
+    assert verdict.decision is Decision.OPEN
+    assert verdict.reason == "the machine was busy (CPU pressure: 0.40, asked for: at most 0.1)"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "beyond", "decision"),
+    [
+        (4, 5, 0.5, Decision.HOLDS),
+        (4, 5, 1.5, Decision.OPEN),
+        (1, 2, 0.5, Decision.FAILS),
+        (1, 2, 1.5, Decision.OPEN),
+    ],
+)
+def test_noise_asks_for_every_single_pair(
+    low: float, high: float, beyond: float, decision: Decision
+) -> None:
+    """The interval alone decides nothing then; without the noise it would."""
+    ratios = spread(low, high, beyond)
+
+    assert decide(AT_LEAST, ratios, [MET, NOISY], SETTING).decision is decision
+    assert decide(AT_LEAST, ratios, [MET], SETTING).decision is not Decision.OPEN
+    if decision is Decision.OPEN:
+        assert "its pairs vary much" in decide(AT_LEAST, ratios, [NOISY], SETTING).reason
+
+
+def test_an_unmet_need_is_told_before_a_gate() -> None:
+    """What the machine lacks for good matters more than that it is busy now."""
+    verdict = decide(replace(AT_LEAST, needs=("3 cores",)), [5.0] * 15, [BIASED], SETTING)
+
+    assert verdict.reason == "it needs 3 cores"

@@ -37,9 +37,9 @@ print("after")
 """
 PAIRS = """
 import time
-import measured.timing
+import measured.sampling
 from measured import compare
-measured.timing.SHORTEST_SAMPLE_S = 0.001
+measured.sampling.SHORTEST_SAMPLE_S = 0.001
 waits = compare("Two waits", long=lambda: time.sleep(0.01), short=lambda: time.sleep(0.001))
 waits.claim("A long wait takes longer.", ratio=("long", "short"), at_least=1)
 """

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 from measured import serving
-from measured.blocks import FenceError
+from measured.errors import FenceError, StoreError
 from measured.runs import ROUNDS
-from measured.store import StoreError
 
 
 def positive(text: str) -> int:

@@ -52,7 +52,7 @@ def card(title: str, rows: Sequence[Bar], notes: Sequence[str], plate: str) -> s
             f'<text x="{MARGIN}" y="{top + 18}">{escape(row.label)}</text>'
             f'<text x="{WIDTH - MARGIN}" y="{top + 18}" text-anchor="end">{escape(row.note)}</text>'
             f'<rect class="{kind}" x="{MARGIN}" y="{top + 28}" height="14" rx="2" '
-            f'width="{row.value * scale:.1f}"/>'
+            f'width="{max(2, row.value * scale):.1f}"/>'
         )
         if row.low is not None and row.high is not None:
             low, high = (f"{MARGIN + end * scale:.1f}" for end in (row.low, row.high))

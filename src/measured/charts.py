@@ -18,13 +18,16 @@ __all__ = ["Axis", "Curve", "curve_key", "curves", "dots", "log_ticks", "written
 PLOT_HEIGHT, TOP, FOOT = 240, 24, 44
 LEFT, RIGHT = 14.0, 98.0  # percent of the width: the heights stand left of the curves
 DOT_ROW = 44
-DASHES = ("", "7 4", "2 3", "10 3 2 3")
+STYLES = 6
+DASHES = ("", "7 4", "2 3", "10 3 2 3", "14 4", "5 2")
 COMPUTED = "3 3"
 MARKS = (
     "M-4-4h8v8h-8z",
     "M0-5l5 9h-10z",
     "M0-5.5l5.5 5.5-5.5 5.5-5.5-5.5z",
     "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0z",
+    "M0 5l5-9h-10z",
+    "M-5-1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
 )
 
 
@@ -57,13 +60,21 @@ class Axis:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """List round numbers from `low` to `high`: powers of ten, and between if these are few."""
+    """List round numbers from `low` to `high`: powers of ten, and more between if these are few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [10.0**power for power in powers if low <= 10.0**power <= high]
-    if len(ticks) > 2:  # noqa: PLR2004 - enough to read a scale by
-        return ticks
-    steps = [step * 10.0**power for power in powers for step in (1, 2, 5)]
-    return [tick for tick in steps if low <= tick <= high]
+    ticks: list[float] = []
+    ladders: list[Sequence[float]] = [
+        (1,),
+        (1, 2, 5),
+        (1, 1.5, 2, 3, 4, 5, 6, 7, 8),
+        [one / 10 for one in range(10, 100)],
+    ]
+    for steps in ladders:
+        every = (step * 10.0**power for power in powers for step in steps)
+        ticks = sorted({tick for tick in every if low <= tick <= high})
+        if len(ticks) > 1:
+            break
+    return ticks
 
 
 def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
@@ -88,7 +99,7 @@ def curve_key(number: int, curve: Curve) -> str:
     """Draw the sign of a curve for a legend."""
     mark = "" if curve.computed else mark_at(number, "18", 6)
     return (
-        f'<svg class="measured-curve-{number % 4}" width="36" height="12" aria-hidden="true">'
+        f'<svg class="measured-curve-{number % STYLES}" width="36" height="12" aria-hidden="true">'
         f'<path d="M0 6h36" fill="none" stroke="currentColor" stroke-width="2" '
         f'stroke-dasharray="{dashes(number, curve)}"/>{mark}</svg>'
     )
@@ -96,14 +107,14 @@ def curve_key(number: int, curve: Curve) -> str:
 
 def dashes(number: int, curve: Curve) -> str:
     """Choose how a curve is dashed."""
-    return COMPUTED if curve.computed else DASHES[number % 4]
+    return COMPUTED if curve.computed else DASHES[number % STYLES]
 
 
 def mark_at(number: int, x: str, y: float) -> str:
     """Draw the mark of a curve at a place."""
     return (
         f'<svg x="{x}" y="{y:.1f}" overflow="visible">'
-        f'<path d="{MARKS[number % 4]}" fill="currentColor"/></svg>'
+        f'<path d="{MARKS[number % STYLES]}" fill="currentColor"/></svg>'
     )
 
 
@@ -148,7 +159,7 @@ def curves(
         f'preserveAspectRatio="none">{lines}</svg>'
     )
     parts += [
-        f'<g class="measured-curve-{number % 4}">'
+        f'<g class="measured-curve-{number % STYLES}">'
         + "".join(
             mark_at(number, f"{x:.2f}%", y_of(point.median))
             for x, point in zip(xs, curve.points, strict=True)
@@ -206,7 +217,7 @@ def line_of(number: int, curve: Curve, xs: Sequence[float], y_of: Callable[[floa
     band = ""
     if upper and not curve.computed:
         band = f'<path d="M{"L".join(upper + lower)}z" fill="currentColor" fill-opacity="0.2"/>'
-    return f'<g class="measured-curve-{number % 4}">{band}{line}</g>'
+    return f'<g class="measured-curve-{number % STYLES}">{band}{line}</g>'
 
 
 def dots(name: str, title: str, rows: Sequence[Bar], write: Callable[[float], str]) -> str:

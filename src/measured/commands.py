@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from measured import export, fences, figures, pages, terminal
+from measured.interpreters import absent_builds
 from measured.runs import ROUNDS, trouble_of
 from measured.schedule import CONTROL
 from measured.site import Site
@@ -44,7 +45,7 @@ def run_blocks(site: Site, rounds: int, only: str, budget_s: float) -> int:
     if any(block.timing for block in blocks):
         terminal.show_budget(Console(), site, before, ROUNDS)
     failures = 0
-    for block in blocks:
+    for block in (CONTROL, *blocks):
         for task, runs in site.schedule.results(block):
             failed = site.schedule.failures(task)
             if runs and (trouble := trouble_of(runs, failed, block.fails)):
@@ -64,6 +65,8 @@ def show_blocks(site: Site, names: list[str]) -> int:
         if block.name in names or (not names and block.timing):
             for task, runs in site.schedule.results(block):
                 terminal.show_task(console, task, runs, site)
+            if block.everywhere and (absent := absent_builds()):
+                console.print(f"not on this machine: {absent}", highlight=False)
     return len(unknown)
 
 
@@ -72,7 +75,7 @@ def draw_block(site: Site, name: str, file: Path) -> int:
     for block in site.blocks():
         for task, runs in site.schedule.results(block):
             if block.name == name and runs:
-                svg = figures.card_of(runs, site.setting(task.interpreter))
+                svg = figures.card_of(runs, site.setting(task.interpreter, runs))
                 file.write_text(svg, encoding="utf-8")
                 return 0
     print(f"no block {name!r} was measured", file=sys.stderr)

@@ -8,15 +8,16 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 
 from measured.machine import usable_cores
 from measured.timing import compare
 
-__all__ = ["COMPUTING", "COPIES", "MOST_COPIES", "SOURCE", "WAITING", "measure_control"]
+__all__ = ["COMPUTING", "COPIES", "SOURCE", "WAITING", "measure_control"]
 
 COMPUTING = "Control: the same computation twice"
 WAITING = "Control: the same wait twice"
-COPIES = "Control: one copy of a computation, and one for each core"
+COPIES = "Control: one copy of a computation, two, and one for each core"
 
 SOURCE = "from measured.control import measure_control\n\nmeasure_control()\n"
 """The script of the block."""
@@ -72,9 +73,10 @@ def measure_control() -> None:
     """Measure the same code twice, computing and waiting, and copies side by side."""
     compare(COMPUTING, first=compute, second=compute)
     compare(WAITING, first=wait, second=wait)
+    counts = sorted({1, 2, min(usable_cores(), MOST_COPIES)})
     with ExitStack() as stack:
         copies = []
-        for _ in range(min(usable_cores(), MOST_COPIES)):
+        for _ in range(counts[-1]):
             copies.append(Copy())
             stack.callback(copies[-1].end)
-        compare(COPIES, one=lambda: compute_in(copies[:1]), all=lambda: compute_in(copies))
+        compare(COPIES, **{str(one): partial(compute_in, copies[:one]) for one in counts})

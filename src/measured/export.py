@@ -47,6 +47,7 @@ def export(site: Site) -> dict[str, Any]:
                         "interpreter": task.interpreter.name,
                         "fails": block.fails,
                         "runs": [run_facts(run) for run in runs],
+                        "failures": [run_facts(run) for run in site.schedule.failures(task)],
                         "comparisons": list(comparisons(site, runs, task.interpreter)),
                     }
                 )
@@ -83,7 +84,7 @@ def comparisons(site: Site, runs: list[Run], interpreter: Interpreter) -> Iterat
     for record in runs[-1].records:
         if record["kind"] not in TIMED:
             continue
-        title = record["title"]
+        title, setting = record["title"], site.setting(interpreter, runs)
         rounds = rounds_of(runs, title)
         baseline, *others = rounds[0]
         yield {
@@ -99,9 +100,7 @@ def comparisons(site: Site, runs: list[Run], interpreter: Interpreter) -> Iterat
                 arm: asdict(estimate([arms[baseline].wall_s / arms[arm].wall_s for arms in rounds]))
                 for arm in others
             },
-            "claims": [
-                claim_facts(one) for one in judge_claims(runs, title, site.setting(interpreter))
-            ],
+            "claims": [claim_facts(one) for one in judge_claims(runs, title, setting)],
         }
 
 
@@ -122,8 +121,12 @@ def claim_facts(judged: Judged) -> dict[str, Any]:
 
 def gates_of_build(site: Site) -> dict[str, list[dict[str, Any]]]:
     """List the gates that the build's control decides, by what they decide over."""
-    found = site.conditions
-    kinds = {"computing": found.computing, "waiting": found.waiting, "several": found.several}
+    found = site.conditions()
+    kinds = {
+        "computing": found.computing,
+        "waiting": found.waiting,
+        "several": found.several.values(),
+    }
     return {kind: [gate_facts(gate) for gate in gates] for kind, gates in kinds.items()}
 
 
@@ -149,10 +152,10 @@ def differences(
     return [(name[1], mine.get(name), other.get(name)) for name in names]
 
 
-def claims_of(document: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """List the claims of a document by the block's id and the sentence."""
+def claims_of(document: Mapping[str, Any]) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """List the claims of a document by the block's id, the sentence and what it is about."""
     return {
-        (block["id"], claim["text"]): claim
+        (block["id"], claim["text"], comparison["title"], *claim["ratio"]): claim
         for block in document["blocks"]
         for comparison in block["comparisons"]
         for claim in comparison["claims"]

@@ -20,11 +20,12 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
 from measured import pages
-from measured.blocks import Block, FenceError, nearest
+from measured.blocks import Block, nearest
+from measured.errors import FenceError, StoreError
 from measured.schedule import Schedule
 from measured.serving import DEFERRED
 from measured.site import Site
-from measured.store import Store, StoreError
+from measured.store import Store
 
 __all__ = ["FencesExtension", "load_site", "makeExtension"]
 
@@ -43,6 +44,7 @@ NEEDS = {"fork": hasattr(os, "fork")}
 CONVERTED_SOURCES = ("block", "material-block", "console", "tabbed-left", "tabbed-right")
 SOURCES = ("above", "below", "folded", "none", *CONVERTED_SOURCES)
 HEADER = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}).*?\bid=([\"']?)(?P<name>[^\s\"'}]+)\1", re.MULTILINE)
+STAY = Path(__file__).with_name("stay.js")
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n+", re.DOTALL)
 
 
@@ -348,6 +350,9 @@ class PageFences(Preprocessor):
             except FenceError as error:
                 self.refuse(fence, error)
         self.blocks = list(blocks_of(self.site().docs, text, self.place()[0]))
+        if self.site().schedule.shared:  # served, and loaded again as figures arrive
+            script = f"<script>\n{STAY.read_text(encoding='utf-8')}</script>"
+            return [*lines, "", self.md.htmlStash.store(script)]
         return lines
 
     def refuse(self, fence: Fence, error: FenceError) -> None:

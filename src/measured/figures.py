@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from itertools import combinations
 from typing import Any
 
 from measured import cards, charts, pictures
@@ -150,10 +151,10 @@ def curves_of(
             for place, value in enumerate(values)
         ],
     )
-    crossed = "".join(
-        f"<li>{escape(crossing_text(rounds, arms[0], arm, values, parameter))}</li>"
-        for arm in arms[1:]
+    told = (
+        crossing_text(rounds, one, other, values, parameter) for one, other in combinations(arms, 2)
     )
+    crossed = "".join(f"<li>{escape(text)}</li>" for text in told if text)
     return (
         f"{charts.curves(name, record['title'], Axis(parameter, values), drawn, seconds)}"
         f'<ul class="measured-legend">{legend}</ul>'
@@ -163,24 +164,29 @@ def curves_of(
 
 
 def crossing_text(
-    rounds: Rounds, baseline: str, arm: str, values: Sequence[float | str], parameter: str
+    rounds: Rounds, one: str, other: str, values: Sequence[float | str], parameter: str
 ) -> str:
-    """Say where an arm overtakes the baseline, or that it does not in this range."""
-    ratios = [ratio_of(rounds, f"{baseline} at {value}", f"{arm} at {value}") for value in values]
-    one, other = words(arm), words(baseline)
+    """Say where one arm overtakes another, or that none does; nothing of few rounds."""
+    ratios = [ratio_of(rounds, f"{one} at {value}", f"{other} at {value}") for value in values]
+    names = {1: words(other), -1: words(one)}
     found = [
-        f"{one if leads(ratios[after]) > 0 else other} becomes quicker between "
+        f"{names[leads(ratios[after])]} becomes quicker between "
         f"{charts.written(values[before])} and {charts.written(values[after])} {parameter}"
         for before, after in crossings(ratios)
     ]
+    sure = [(lead, value) for lead, value in zip(map(leads, ratios), values, strict=True) if lead]
     if found:
-        return f"{one} and {other}: {', then '.join(found)}."
-    if any(ratio.low is None for ratio in ratios):
-        return f"{one} and {other}: a crossing shows from the sixth round on."
-    sure = next((lead for lead in map(leads, ratios) if lead), 0)
-    if not sure:
-        return f"{one} and {other}: no crossing in the range, and no difference that is sure."
-    return f"{one} and {other}: no crossing in the range, {one if sure > 0 else other} is quicker."
+        what = ", then ".join(found)
+    elif any(ratio.low is None for ratio in ratios):
+        return ""
+    elif len(sure) == len(values):
+        what = f"no crossing in the range, {names[sure[0][0]]} is quicker"
+    elif sure:
+        where = ", ".join(charts.written(value) for _, value in sure)
+        what = f"no crossing that is sure, {names[sure[0][0]]} is quicker at {where} {parameter}"
+    else:
+        what = "no crossing in the range, and no difference that is sure"
+    return f"{words(one)} and {words(other)}: {what}."
 
 
 def card_of(runs: Sequence[Run], setting: Setting) -> str:
@@ -251,7 +257,7 @@ def plate_text(runs: Sequence[Run], setting: Setting, kind: str, judged: Sequenc
         unit = "pair" if kind == "comparison" else "round"
         facts.append(f"{len(runs)} {unit}{'s' * (len(runs) > 1)}")
     gates = [gate for one in judged for gate in one.build_gates + one.own_gates]
-    if gates and setting.conditions.copies:
+    if gates and setting.conditions.several:
         quiet = all(gate.passed for gate in gates if not gate.noise)
         facts.append("quiet machine" if quiet else "busy machine")
     facts.append(runs[-1].started[:10])

@@ -6,12 +6,13 @@ says that the interval is not to be trusted; then every single pair must be on t
 """
 
 import math
+import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from measured.control import COMPUTING, COPIES, MOST_COPIES, WAITING
-from measured.estimates import LEAST_SAMPLES, Estimate, autocorrelation, estimate
+from measured.control import COMPUTING, COPIES, WAITING
+from measured.estimates import LEAST_SAMPLES, autocorrelation, estimate
 from measured.runs import Run, rounds_of
 from measured.sampling import Sample
 
@@ -76,16 +77,17 @@ class Conditions:
     Attributes:
         computing: Gates of every figure with an arm that computes.
         waiting: Gates of every figure whose arms only wait.
-        several: Gates of every figure that needs more than one core.
-        copies: How many copies the ceiling is told for.
-        ceiling: What that many independent copies reach, in cores; None if not measured.
+        several: The gate of figures that need so many cores, for each number of copies measured.
     """
 
     computing: tuple[Gate, ...] = ()
     waiting: tuple[Gate, ...] = ()
-    several: tuple[Gate, ...] = ()
-    copies: int = 0
-    ceiling: Estimate | None = None
+    several: Mapping[int, Gate] = field(default_factory=dict)
+
+    def ceiling_for(self, cores: int) -> list[Gate]:
+        """Choose the gate of a figure that needs so many cores; none if the control is missing."""
+        enough = [copies for copies in self.several if copies >= cores] or [*self.several][-1:]
+        return [self.several[copies] for copies in enough[:1]]
 
 
 def core_share(samples: Sequence[Sample]) -> list[float]:
@@ -140,21 +142,28 @@ def same_code_gates(kind: str, rounds: Sequence[Round]) -> tuple[Gate, ...]:
     )
 
 
-def conditions_of(runs: Sequence[Run], cores: int) -> Conditions:
-    """Read what the rounds of a build's control say of the machine.
-
-    Args:
-        runs: The rounds of the control.
-        cores: How many cores the build may use.
-    """
-    missing = Gate("control", "The build's control", "not measured", "every round", passed=False)
-    if not runs:
-        return Conditions((missing,), (missing,), (missing,))
-    computing, waiting, copied = (rounds_of(runs, one) for one in (COMPUTING, WAITING, COPIES))
-    serial = [arms["first"] for arms in computing]
-    copies = min(cores, MOST_COPIES)
-    ceiling = estimate([copies * arms["one"].wall_s / arms["all"].wall_s for arms in copied])
+def ceiling_gate(copies: int, rounds: Sequence[Round]) -> Gate:
+    """Ask whether so many independent copies found as many cores."""
+    reached = statistics.median(
+        copies * arms["1"].wall_s / arms[str(copies)].wall_s for arms in rounds
+    )
     least = LEAST_CEILING * copies
+    return Gate(
+        "ceiling",
+        f"The ceiling of {copies} independent copies",
+        f"{reached:.2f} cores",
+        f"at least {least:g}",
+        reached >= least,
+    )
+
+
+def conditions_of(runs: Sequence[Run]) -> Conditions:
+    """Read what the rounds of a build's control say of the machine."""
+    missing = Gate("control", "The build's control", "not measured", "every round", passed=False)
+    computing, waiting, copied = (rounds_of(runs, one) for one in (COMPUTING, WAITING, COPIES))
+    if not copied:  # the last that it measures
+        return Conditions((missing,), (missing,))
+    serial = [arms["first"] for arms in computing]
     return Conditions(
         (
             core_gate("CPU time / wall time of a computation in one thread", serial),
@@ -162,17 +171,7 @@ def conditions_of(runs: Sequence[Run], cores: int) -> Conditions:
             *same_code_gates("computing", computing),
         ),
         same_code_gates("waiting", waiting),
-        (
-            Gate(
-                "ceiling",
-                f"The ceiling of {copies} independent copies",
-                f"{ceiling.median:.2f} cores",
-                f"at least {least:g}",
-                ceiling.median >= least,
-            ),
-        ),
-        copies,
-        ceiling,
+        {copies: ceiling_gate(copies, copied) for copies in map(int, copied[0]) if copies > 1},
     )
 
 
@@ -194,8 +193,10 @@ def gates_of(
     middle = {arm: statistics.median(share) for arm, share in shares.items()}
     kind = "computing" if max(middle.values()) > COMPUTES else "waiting"
     shared = list(build.computing if kind == "computing" else build.waiting)
-    if any("cores" in need for need in needs) or any(middle[arm] > SEVERAL for arm in ratio):
-        shared += build.several
+    asked = [int(found[1]) for need in needs if (found := re.fullmatch(r"(\d+) cores", need))]
+    cores = max([*asked, *(math.ceil(middle[arm] + 1 - SEVERAL) for arm in ratio)])
+    if cores > 1:
+        shared += build.ceiling_for(cores)
     own = []
     for arm in dict.fromkeys(ratio):
         if max(shares[arm]) >= SERIAL[0] and middle[arm] <= SERIAL[1]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -33,8 +34,12 @@ log = logging.getLogger("mkdocs.plugins.measured")
 
 @cache
 def own_interpreter() -> Interpreter:
-    """Describe the interpreter that builds."""
-    return machine.describe_interpreter()
+    """Describe the interpreter that builds, as a block finds it.
+
+    What a build imports may have enabled the GIL of a free-threaded one; a block begins without.
+    """
+    found = machine.describe_interpreter()
+    return replace(found, gil="free-threaded" not in found.name)
 
 
 @cache
@@ -59,6 +64,8 @@ def find_interpreters() -> list[Interpreter]:
         The build's own and those of `MEASURED_PYTHONS`; of each other version and build the first
         that is on PATH, pyenv's or uv's. CPython's come first, by version.
     """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most builds ask nobody
+
     found = {own_interpreter().name: own_interpreter()}
     for asked in filter(None, os.environ.get("MEASURED_PYTHONS", "").split(os.pathsep)):
         if interpreter := ask(asked):
@@ -68,10 +75,14 @@ def find_interpreters() -> list[Interpreter]:
     path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders = dict.fromkeys(folder.resolve() for folder in path + pyenv_folders() + uv_folders())
     builds = set(map(build_of, found.values()))
-    for folder in folders:  # all of them: a shim that does not start may stand before a Python
-        for name in NAMES:
-            candidate = shutil.which(name, path=str(folder))
-            interpreter = ask(candidate) if candidate else None
+    candidates = [
+        candidate
+        for folder in folders  # all of them: a shim that does not start may stand before a Python
+        for name in NAMES
+        if (candidate := shutil.which(name, path=str(folder)))
+    ]
+    with ThreadPoolExecutor() as pool:
+        for interpreter in pool.map(ask, candidates):
             if interpreter and build_of(interpreter) not in builds:
                 found[interpreter.name] = interpreter
                 builds.add(build_of(interpreter))

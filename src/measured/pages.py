@@ -2,9 +2,10 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from typing import Any
 
 from measured.blocks import Block
 from measured.gates import Conditions, Gate
@@ -14,8 +15,8 @@ from measured.verdict import Judged
 from measured.wording import SIGNS, figure_of, seconds, told, words
 
 __all__ = [
+    "blocks_table",
     "build_facts",
-    "build_table",
     "failure_notice",
     "gates_of_build",
     "gates_of_claims",
@@ -23,10 +24,12 @@ __all__ = [
     "message_notice",
     "output_of",
     "pythons_table",
+    "record_tables",
     "waiting_notice",
 ]
 
-Row = tuple[Block, Interpreter, Sequence[Run]]
+Row = tuple[Block, Interpreter, Sequence[Run], str]
+"""A block, what ran it, its runs, and what is wrong with it if anything is."""
 
 SHOWN_LINES, SHOWN_COLUMNS = 12, 300
 SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|&]")
@@ -145,8 +148,8 @@ def build_facts(
     machine: Machine, rows: Sequence[Row], load: float | None, now: datetime, commit: str
 ) -> str:
     """Say where, on what and when this build was made, in Markdown."""
-    interpreters = {interpreter.name: interpreter for _, interpreter, _ in rows}
-    rounds = sorted(len(runs) for block, _, runs in rows if block.timing) or [0]
+    interpreters = {interpreter.name: interpreter for _, interpreter, _, _ in rows}
+    rounds = sorted(len(runs) for block, _, runs, _ in rows if block.timing) or [0]
     facts = {
         "Processor": f"{machine.processor}, {machine.cores} cores usable",
         "System": machine.system,
@@ -167,7 +170,7 @@ def gates_of_build(conditions: Conditions) -> str:
     kinds = (
         ("figures that compute", conditions.computing),
         ("figures that only wait", conditions.waiting),
-        ("figures of several cores", conditions.several),
+        *((f"figures of {n} cores or fewer", (gate,)) for n, gate in conditions.several.items()),
     )
     rows = [
         (plain(gate.name), plain(gate.found), plain(gate.bound), met(gate), kind)
@@ -198,15 +201,27 @@ def gates_of_claims(judged: Iterable[tuple[Block, Judged]], page: str) -> str:
     return markdown_table(("Claim on", *heads.values()), rows)
 
 
+def record_tables(record: Mapping[str, Any]) -> str:
+    """Show the tables that a command wrote, and what they were measured on, in Markdown."""
+    tables = [
+        markdown_table(
+            [plain(head) for head in table["heads"]],
+            [[plain(cell) for cell in row] for row in table["rows"]],
+        )
+        for table in record["tables"]
+    ]
+    return "\n\n".join([*tables, f"*{plain(record['plate'])}*"])
+
+
 def met(gate: Gate) -> str:
     """Say by a sign whether a gate is met."""
     return "✓" if gate.passed else "✗"
 
 
-def build_table(rows: Sequence[Row], page: str) -> str:
+def blocks_table(rows: Sequence[Row], page: str) -> str:
     """List every block with its time, memory and date, in Markdown."""
     cells = []
-    for block, interpreter, runs in rows:
+    for block, interpreter, runs, trouble in rows:
         last = runs[-1]
         cells.append(
             (
@@ -216,7 +231,7 @@ def build_table(rows: Sequence[Row], page: str) -> str:
                 seconds(last.wall_s),
                 f"{last.peak_kib / 1024:.0f} MiB" if last.peak_kib else "not told",
                 last.started.replace("T", " ")[:16],
-                plain(last.surprise(block.fails) or "as it should"),
+                plain(trouble or "as it should"),
             )
         )
     heads = ("Block", "Interpreter", "Runs", "Time of a run", "Memory", "Last run, UTC")

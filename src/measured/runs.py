@@ -1,18 +1,22 @@
 """What came of running a block, as data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from measured.sampling import Sample
 
-__all__ = ["ROUNDS", "TIMED", "Run", "rounds_of", "trouble_of"]
+__all__ = ["ROUNDS", "TIMED", "Run", "begun_near", "rounds_of", "trouble_of"]
 
 ROUNDS = 15
 """Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
 
 TIMED = ("comparison", "sweep", "cost")
 """Kinds of records that hold the samples of one round."""
+
+NEAR = timedelta(minutes=10)
+"""How far apart two runs may begin for the one to tell how the machine was during the other."""
 
 
 @dataclass(slots=True)
@@ -59,12 +63,34 @@ class Run:
 
 
 def rounds_of(runs: Sequence[Run], title: str) -> list[dict[str, Sample]]:
-    """List for each round the sample of each arm of a comparison, a sweep or a cost."""
-    return [
-        {name: Sample(**arm) for name, arm in record["arms"].items()}
+    """List for each round the sample of each arm of a comparison, a sweep or a cost.
+
+    Raises:
+        ValueError: If a round has two of that title: their samples would be taken for one figure's.
+    """
+    found = [
+        [one["arms"] for one in run.records if one["kind"] in TIMED and one["title"] == title]
         for run in runs
-        for record in run.records
-        if record["kind"] in TIMED and record["title"] == title
+    ]
+    if any(len(figures) > 1 for figures in found):
+        raise ValueError(f"has two figures with the title {title!r}")
+    return [
+        {name: Sample(**arm) for name, arm in arms.items()} for figures in found for arms in figures
+    ]
+
+
+def begun_near(runs: Iterable[Run], moments: Iterable[str]) -> list[Run]:
+    """List the runs that began within ten minutes of one of some moments.
+
+    Args:
+        runs: Runs that could begin.
+        moments: Moments as `Run.started` tells them.
+    """
+    begins = [datetime.fromisoformat(moment) for moment in moments]
+    return [
+        run
+        for run in runs
+        if any(abs(datetime.fromisoformat(run.started) - begin) <= NEAR for begin in begins)
     ]
 
 

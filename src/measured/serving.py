@@ -108,7 +108,10 @@ class Refresher:
     def _edits(self) -> dict[Path, int]:
         folders = [self._site.docs, *self._site.schedule.paths]
         files = (path for folder in folders for path in folder.rglob("*") if path.suffix != ".pyc")
-        return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+        try:
+            return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+        except FileNotFoundError:  # an editor's own file, gone while it was looked at
+            return {}
 
 
 def serve(config_file: Path, arguments: Sequence[str], rounds: int) -> int:

@@ -1,5 +1,6 @@
 """The pages of one build, and what stands on them for each block."""
 
+import json
 import logging
 import re
 import shutil
@@ -9,21 +10,25 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from measured import figures, interpreters, pages
-from measured.blocks import Block, FenceError, nearest
+from measured import interpreters, pages
+from measured.blocks import Block, nearest
+from measured.errors import FenceError, StoreError
 from measured.gates import Conditions, conditions_of
 from measured.machine import Interpreter, load_average
-from measured.runs import TIMED, Run, trouble_of
+from measured.runs import ROUNDS, TIMED, Run, begun_near, trouble_of
 from measured.schedule import CONTROL, Schedule, Task
-from measured.store import StoreError
 from measured.verdict import Decision, Judged, Setting, judge_claims
 
 __all__ = ["Site"]
 
 log = logging.getLogger("mkdocs.plugins.measured")
 
-VIEW = re.compile(r"^\[\[measured (?P<view>build|claims|gates|figure)(?: (?P<name>[\w-]+))?\]\]$")
+VIEWS = "build, blocks, claims, gates, figure NAME, record NAME"
+VIEW = re.compile(
+    r"^\[\[measured (?P<view>build|blocks|claims|gates|figure|record)(?: (?P<name>[\w-]+))?\]\]$"
+)
 
 
 @dataclass
@@ -78,14 +83,23 @@ class Site:
         return results
 
     @cached_property
-    def conditions(self) -> Conditions:
-        """What the rounds of the build's control say of the machine."""
+    def controls(self) -> list[Run]:
+        """The rounds of the build's control, those of earlier builds included."""
         [(_, runs)] = self.schedule.results(CONTROL)
-        return conditions_of(runs, self.schedule.machine.cores)
+        return [run for run in runs if run.started]
 
-    def setting(self, interpreter: Interpreter) -> Setting:
-        """Say on what, and in what state of the machine, an interpreter ran its rounds."""
-        return Setting(interpreter, self.schedule.machine, self.conditions)
+    def conditions(self) -> Conditions:
+        """Tell what the newest rounds of the control say of the machine."""
+        return conditions_of(self.controls[-ROUNDS:])
+
+    def setting(self, interpreter: Interpreter, runs: Sequence[Run]) -> Setting:
+        """Say on what, and in what state of the machine, an interpreter ran a block's rounds.
+
+        Only rounds of the control that were taken beside them tell that.
+        """
+        machine, moments = self.schedule.machine, [run.started for run in runs if run.started]
+        beside = begun_near(self.controls, moments)
+        return Setting(interpreter, machine, conditions_of(beside))
 
     def tell(self, message: str) -> None:
         """Log an error once: `mkdocs --strict` counts it, `--quiet` shows it."""
@@ -142,10 +156,14 @@ class Site:
             notice = pages.message_notice(f"Block '{block.name}' {trouble}", errors)
         if block.fails:
             return notice + pages.lesson(runs[-1])
+        if not runs[-1].records:
+            return notice + show(runs[-1].output)
+        from measured import figures  # noqa: PLC0415 - most blocks draw none
+
         # The ids of its figures are unique on the page.
         named = replace(block, name=f"{block.name}-on-{place}") if place else block
         try:
-            shown = figures.result_of(named, runs, self.setting(interpreter), show)
+            shown = figures.result_of(named, runs, self.setting(interpreter, runs), show)
             self.check_claims(task, runs)
         except ValueError as error:
             self.tell(f"{task} {error}")
@@ -165,11 +183,28 @@ class Site:
             ValueError: If a claim needs something that is not known.
         """
         titles = [record["title"] for record in runs[-1].records if record["kind"] in TIMED]
-        setting = self.setting(interpreter)
+        if not titles:
+            return []
+        setting = self.setting(interpreter, runs)
         return [one for title in titles for one in judge_claims(runs, title, setting)]
 
+    def record(self, name: str) -> dict[str, Any]:
+        """Read what a command measured for longer than a build can.
+
+        Raises:
+            FenceError: If there is no such record.
+        """
+        file = self.docs / "assets" / "records" / f"{name}.json"
+        try:
+            found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except OSError:
+            raise FenceError(f"no record {name!r} below assets/records") from None
+        return found
+
     def view(self, line: str, page: str) -> tuple[str, bool]:
-        """Return what stands for a line `[[measured VIEW]]`: build, claims, gates, or figure NAME.
+        """Return what stands for a line `[[measured VIEW]]`.
+
+        The views are those of `VIEWS`.
 
         Args:
             line: The line.
@@ -179,12 +214,16 @@ class Site:
             HTML or Markdown, and whether it is HTML.
 
         Raises:
-            FenceError: If the line is none of these, or there is no block of that name.
+            FenceError: If the line is none of these, if there is no block of that name, or if a
+                claim of the site cannot be decided.
         """
         match = VIEW.match(line)
         if not match:
-            raise FenceError(f"{line} is none of: build, claims, gates, figure NAME")
-        blocks, name = self.every_block, match["name"]
+            raise FenceError(f"{line} is none of: {VIEWS}")
+        name = match["name"] or ""
+        if match["view"] == "record":
+            return pages.record_tables(self.record(name)), False
+        blocks = self.every_block
         if match["view"] == "figure":
             chosen = [block for block in blocks if block.name == name]
             if not chosen:
@@ -192,25 +231,35 @@ class Site:
                 raise FenceError(f"no block {name!r}{nearest(name or '', names)}")
             return self.render(chosen[0]), True
         known: list[pages.Row] = [
-            (block, task.interpreter, runs)
+            (
+                block,
+                task.interpreter,
+                runs,
+                trouble_of(runs, self.schedule.failures(task), block.fails),
+            )
             for block in blocks
             for task, runs in self.results(block)
             if runs
         ]
-        judged = [
-            (block, one)
-            for block, interpreter, runs in known
-            for one in self.judged(runs, interpreter)
-        ]
+        try:
+            judged = [
+                (block, one)
+                for block, interpreter, runs, _ in known
+                for one in self.judged(runs, interpreter)
+            ]
+        except ValueError as error:  # a claim that cannot be decided; its own page names the block
+            raise FenceError(str(error)) from error
         if match["view"] == "claims":
             return pages.claims_table(judged, page), False
         if match["view"] == "gates":
-            build = pages.gates_of_build(self.conditions)
+            build = pages.gates_of_build(self.conditions())
             return f"{build}\n\n{pages.gates_of_claims(judged, page)}", False
+        if match["view"] == "blocks":
+            return pages.blocks_table(known, page), False
         facts = pages.build_facts(
             self.schedule.machine, known, load_average(), datetime.now(UTC), commit_of(self.docs)
         )
-        return f"{facts}\n\n{pages.build_table(known, page)}", False
+        return facts, False
 
 
 def commit_of(folder: Path) -> str:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from measured.errors import StoreError
 from measured.runs import Run
 
 __all__ = ["FORMAT", "Store", "StoreError"]
@@ -24,10 +25,6 @@ FORMAT = "measured 1"
 """First words of a result's file; a file that begins otherwise is of another version."""
 
 log = logging.getLogger("mkdocs.plugins.measured")
-
-
-class StoreError(Exception):
-    """The store cannot be written."""
 
 
 class Store:

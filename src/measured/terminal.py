@@ -60,7 +60,7 @@ def cells_of(costs: Sequence[tuple[int, float, float | None]]) -> list[str]:
     """Write what blocks cost: their number, their rounds, the seconds so far and in all."""
     made = sorted(rounds for rounds, _, _ in costs)
     known = [full for *_, full in costs if full is not None]
-    over = "over " * (len(known) < len(costs))  # nothing is known of a block that never ran
+    over = "> " * (len(known) < len(costs))  # nothing is known of a block that never ran
     return [
         str(len(costs)),
         str(made[0]) if made[0] == made[-1] else f"{made[0]} to {made[-1]}",
@@ -76,16 +76,18 @@ def show_differences(ours: Path, theirs: Path) -> int:
         if document.get("schema") != export.SCHEMA:
             raise ValueError(f"{path.name} is not of the form {export.SCHEMA}")
     heads = [
-        f"{name}, {one['made'][:10]}"
+        f"{name}\n{one['interpreters'][0]['name']}\n{one['machine']['processor']}, "
+        f"{one['machine']['cores']} cores\n{one['made'][:10]}"
         for name, one in zip(("ours", "theirs"), documents, strict=True)
     ]
-    table, differing = Table("claim", *heads), 0
+    table, differing = Table("claim", *map(escape, heads)), 0
     for text, *found in export.differences(*documents):
         verdicts = [one["verdict"] if one else "not there" for one in found]
+        reasons = [f": {one['reason']}" if one and one["reason"] else "" for one in found]
         medians = [f" ({one['estimate']['median']:.3g})" if one else "" for one in found]
         differs = verdicts[0] != verdicts[1]
         differing += differs
-        cells = (verdict + median for verdict, median in zip(verdicts, medians, strict=True))
+        cells = map("".join, zip(verdicts, reasons, medians, strict=True))
         table.add_row(escape(text), *cells, style="bold" if differs else "")
     Console().print(table)
     Console().print(f"{differing} of {table.row_count} verdicts differ", highlight=False)
@@ -96,12 +98,14 @@ def show_task(console: Console, task: Task, runs: list[Run], site: Site) -> None
     """Print one block on one interpreter."""
     console.rule(f"{task.block.name} · {task.interpreter.name}")
     if not runs:
-        console.print("not measured yet")
+        console.print("not measured yet, or it failed")
         return
     if trouble := trouble_of(runs, site.schedule.failures(task), task.block.fails):
         console.print(trouble, style="red", markup=False, highlight=False)
     if runs[-1].output:
         console.print(runs[-1].output.rstrip(), markup=False, highlight=False)
+    if task.block.fails and runs[-1].failure:
+        console.print(f"{runs[-1].errors}(it {runs[-1].failure})", markup=False, highlight=False)
     for record in runs[-1].records:
         if record["kind"] in TIMED:
             show_comparison(console, task, runs, record["title"], site)
@@ -119,7 +123,7 @@ def show_comparison(console: Console, task: Task, runs: list[Run], title: str, s
         table.add_row(arm, interval(time), number(ratio))
     console.print(table)
     colours = {Decision.HOLDS: "green", Decision.FAILS: "red", Decision.OPEN: "yellow"}
-    for judged in judge_claims(runs, title, site.setting(task.interpreter)):
+    for judged in judge_claims(runs, title, site.setting(task.interpreter, runs)):
         decision, reason = judged.verdict.decision, judged.verdict.reason
         console.print(
             f"{decision.value}{': ' * bool(reason)}{reason}", style=colours[decision], end="  "

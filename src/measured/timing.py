@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from measured import records
-from measured.sampling import Repeat, Sample, calls_for, take_round
+from measured.sampling import Repeat, Sample, Sampler
 
 __all__ = ["Comparison", "compare", "cost", "sweep"]
 
@@ -116,7 +116,9 @@ def compare(title: str, /, **arms: Arm) -> Comparison:
         ValueError: If there are fewer than two arms, or their results differ.
     """
     check_count(title, arms, LEAST_ARMS)
-    return record("comparison", title, {}, repeating(arms), warm_up_alike(title, arms))
+    pairs = Sampler.of_pairs()
+    calls = warm_up_alike(title, arms, pairs)
+    return record({"kind": "comparison", "title": title}, repeating(arms), calls, pairs)
 
 
 def sweep(
@@ -124,7 +126,7 @@ def sweep(
 ) -> Comparison:
     """Time the arms at each value of a parameter, to see which wins where.
 
-    At each value the arms are timed back to back, as `compare` does.
+    At each value the arms are timed back to back, as `compare` does, in samples of 0.1 s.
 
     Args:
         title: What is compared, as the title of the figure.
@@ -144,21 +146,22 @@ def sweep(
     check_count(title, arms, 1)
     if len(values) < LEAST_ARMS:
         raise ValueError(f"{title!r} needs two values or more, got {len(values)}")
+    sampler = Sampler.of_points()
     points: dict[str, Arm] = {}
     calls: dict[str, int] = {}
     for value in values:
         here = {at(arm, value): bind(call, value) for arm, call in arms.items()}
         points |= here
-        calls |= warm_up_alike(title, here)
+        calls |= warm_up_alike(title, here, sampler)
     axes = {"parameter": parameter, "values": list(values), "curves": list(arms)}
-    return record("sweep", title, axes, repeating(points), calls)
+    return record({"kind": "sweep", "title": title, **axes}, repeating(points), calls, sampler)
 
 
 def cost(title: str, /, **arms: Repeat) -> Comparison:
     """Time single operations, from the cheapest to the dearest, on one logarithmic scale.
 
-    Each arm is called with a number and does its operation so often. What it does once, such as
-    starting a loop, should be small beside that.
+    Each arm is called with a number and does its operation so often, for a sample of 0.1 s. What it
+    does once, such as starting a loop, should be small beside that.
 
     Args:
         title: What the operations have in common, as the title of the figure.
@@ -171,12 +174,12 @@ def cost(title: str, /, **arms: Repeat) -> Comparison:
         ValueError: If there are fewer than two arms.
     """
     check_count(title, arms, LEAST_ARMS)
-    calls = {}
+    sampler, calls = Sampler.of_points(), {}
     for name, repeat in arms.items():
         start = time.perf_counter()
         repeat(1)
-        calls[name] = calls_for(repeat, time.perf_counter() - start, 1)
-    return record("cost", title, {}, arms, calls)
+        calls[name] = sampler.calls_for(repeat, time.perf_counter() - start, 1)
+    return record({"kind": "cost", "title": title}, arms, calls, sampler)
 
 
 def at(arm: str, value: float | str) -> str:
@@ -199,7 +202,7 @@ def check_count(title: str, arms: Mapping[str, object], least: int) -> None:
         raise ValueError(f"{title!r} needs {least} arms or more, got {len(arms)}")
 
 
-def warm_up_alike(title: str, arms: Mapping[str, Arm]) -> dict[str, int]:
+def warm_up_alike(title: str, arms: Mapping[str, Arm], sampler: Sampler) -> dict[str, int]:
     """Call every arm until it is known how many calls make a sample; refuse those that disagree.
 
     Returns:
@@ -212,7 +215,7 @@ def warm_up_alike(title: str, arms: Mapping[str, Arm]) -> dict[str, int]:
     for name, arm in arms.items():
         start = time.perf_counter()
         results[name] = arm()
-        calls[name] = calls_for(repeated(arm), time.perf_counter() - start, 1)
+        calls[name] = sampler.calls_for(repeated(arm), time.perf_counter() - start, 1)
     baseline, *others = arms
     for name in others:
         if results[name] != results[baseline]:
@@ -245,25 +248,31 @@ def shorten(result: object) -> str:
 
 
 def record(
-    kind: str,
-    title: str,
-    axes: Mapping[str, object],
+    figure: Mapping[str, object],
     arms: Mapping[str, Repeat],
     calls: Mapping[str, int],
+    sampler: Sampler,
 ) -> Comparison:
-    """Take the rounds of this run, and hand them to the build or print them."""
+    """Take the rounds of this run, and hand them to the build or print them.
+
+    Args:
+        figure: What kind of figure it is, its title, and its axes if it has some.
+        arms: What to time, by name.
+        calls: For each arm the number of calls of a sample.
+        sampler: Takes the samples.
+    """
     by_hand = not records.under_a_build()
     first = records.round_number()
     rounds = tuple(
-        take_round(arms, calls, backwards=number % 2 == 1)
+        sampler.take_round(arms, calls, backwards=number % 2 == 1)
         for number in range(first, first + (ROUNDS_BY_HAND if by_hand else 1))
     )
-    comparison = Comparison(title, rounds)
+    comparison = Comparison(str(figure["title"]), rounds)
     if by_hand:
         print_table(comparison)
     else:
         samples = {name: asdict(taken) for name, taken in rounds[0].items()}
-        records.emit({"kind": kind, "title": title, **axes, "arms": samples})
+        records.emit({**figure, "arms": samples})
     return comparison
 
 

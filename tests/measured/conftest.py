@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import IO, Any
@@ -192,17 +193,17 @@ class Site:
             pressure: What the pressure was.
         """
         same = {"calls": 1, "wall_s": 0.2, "cpu_s": 0.2, "pressure": pressure}
-        copies = {"one": same, "all": same}
+        copies = {"1": same, "2": same}
         arms = {COMPUTING: {"first": same, "second": same}, COPIES: copies}
         arms[WAITING] = dict.fromkeys(("first", "second"), same | {"cpu_s": 0.0})
         records: list[dict[str, Any]] = [
             {"kind": "comparison", "title": title, "arms": taken, "printed": 0}
             for title, taken in arms.items()
         ]
-        folder = self.control()
+        folder, started = self.control(), datetime.now(UTC).isoformat(timespec="seconds")
         store = Store(folder.parents[1])
         for _ in range(rounds):
-            store.append(folder.name, Run(records=records, started="2026-01-01T00:00:00+00:00"))
+            store.append(folder.name, Run(records=records, started=started))
 
     def environment(self, **more: str) -> dict[str, str]:
         """Give the environment of a build."""

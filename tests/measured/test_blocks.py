@@ -185,7 +185,9 @@ def built(make_site: Callable[[], Site]) -> Build:
     version = "import platform\nprint('ran on', platform.python_version())"
     site.add("everywhere", version, page="pythons", source="none", pythons="all")
     site.write(
-        "docs/build.md", "# The build\n\n```\n[[measured build]]\n```\n\n[[measured build]]\n"
+        "docs/build.md",
+        "# The build\n\n```\n[[measured build]]\n```\n\n[[measured build]]\n\n"
+        "[[measured blocks]]\n",
     )
     site.write("docs/again.md", "# Again\n\n## On again\n\n[[measured figure figures]]\n")
     site.write(

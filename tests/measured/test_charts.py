@@ -88,7 +88,9 @@ def test_values_that_are_no_numbers_stand_side_by_side() -> None:
     [
         (0.5, 2000.0, [1, 10, 100, 1000]),
         (3.0, 40.0, [5, 10, 20]),
-        (0.9, 12.0, [1, 2, 5, 10]),
+        (0.9, 12.0, [1, 10]),
+        (2.2, 4.8, [3, 4]),
+        (22.0, 24.9, [22, 23, 24]),
     ],
 )
 def test_ticks_are_round(low: float, high: float, ticks: list[float]) -> None:

@@ -111,8 +111,8 @@ def test_the_budget_counts_what_is_new_and_guesses_the_rest() -> None:
         "slow; 1; 2; 2 s; 90 s",
         "quick; 1; 1; 0 s; 15 s",
         "ordinary blocks, 2 side by side; 1; 1; 0 s; 3 s",
-        "never; 1; 0; 0 s; over 0 s",
-        "all; 4; 0 to 2; 2 s; over 108 s",
+        "never; 1; 0; 0 s; > 0 s",
+        "all; 4; 0 to 2; 2 s; > 108 s",
     ]
 
 
@@ -185,6 +185,25 @@ def test_show_prints_the_block_asked_for(measured: tuple[Site, Build, dict[str, 
     assert "a [plain] <one>" in shown.log
     assert "pairs-1" in shown.log
     assert "pairs-0" not in shown.log
+
+
+def test_show_tells_of_every_python(site: Site) -> None:
+    """What each gave, how it ended if that is the lesson, and which Pythons are absent."""
+    code = "print('printed')\nraise ValueError('the [end]')"
+    site.add("everywhere", code, pythons="all", fails="ValueError")
+    alone = {"PATH": "", "PYENV_ROOT": "/nowhere", "UV_PYTHON_INSTALL_DIR": "/nowhere"}
+    waiting = site.run("measured", "show", "everywhere", **alone)
+    assert "not measured yet, or it failed" in waiting.log
+    assert site.build("--strict", **alone).code == 0
+
+    shown = site.run("measured", "show", "everywhere", **alone)
+
+    assert f"everywhere · {own_interpreter().name}" in shown.log
+    assert "printed\nTraceback" in shown.log
+    assert (
+        "ValueError: the [end]\n(it raised ValueError)\nnot on this machine: CPython 3."
+        in shown.log
+    )
 
 
 def test_show_names_a_block_that_there_is_not(

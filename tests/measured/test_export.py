@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import fastjsonschema
 import pytest
 
+from measured.export import differences
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,7 +22,7 @@ import time
 from measured import compare, sampling
 
 sampling.SHORTEST_SAMPLE_S = sampling.SHORTEST_GUESS_S = 0.001
-waits = compare("Waits", long=lambda: time.sleep(0.02), short=lambda: time.sleep(0.001))
+waits = compare("Waits", long=lambda: time.sleep(0.1), short=lambda: time.sleep(0.001))
 waits.claim("Long takes longer.", ratio=("long", "short"), at_least=2)
 """
 
@@ -99,6 +101,46 @@ def test_two_documents_side_by_side(measured_site: Site, document: dict[str, Any
     assert (same.code, differs.code) == (0, 1)
     assert "0 of 1 verdicts differ" in same.log
     assert "1 of 1 verdicts differ" in differs.log
+
+
+def test_a_sentence_that_is_said_of_several_ratios_is_compared_for_each() -> None:
+    """As that of a loop over the arms of a figure."""
+
+    def document(*verdicts: str) -> dict[str, Any]:
+        claims = [
+            {"text": "It pays.", "ratio": ["in_turn", f"arm_{number}"], "verdict": verdict}
+            for number, verdict in enumerate(verdicts)
+        ]
+        return {"blocks": [{"id": "x", "comparisons": [{"title": "t", "claims": claims}]}]}
+
+    found = differences(document("holds", "holds"), document("fails", "holds"))
+
+    assert [(text, mine["verdict"], other["verdict"]) for text, mine, other in found] == [
+        ("It pays.", "holds", "fails"),
+        ("It pays.", "holds", "holds"),
+    ]
+
+
+def test_two_documents_tell_what_they_come_from(
+    measured_site: Site, document: dict[str, Any]
+) -> None:
+    """Interpreter and machine of each, and why a claim is not decided on one of them."""
+    other = json.loads(json.dumps(document))
+    other["interpreters"][0]["name"] = "CPython 3.99.1 free-threaded"
+    other["machine"] |= {"processor": "Another [one]", "cores": 99}
+    waits = next(block for block in other["blocks"] if block["id"] == "waits")
+    waits["comparisons"][0]["claims"][0] |= {
+        "verdict": "not decided here",
+        "reason": "it needs the GIL",
+    }
+    measured_site.write("free.json", json.dumps(other))
+
+    log = measured_site.run("measured", "diff", "m.json", "free.json", COLUMNS="200").log
+
+    for one in (document, other):
+        assert one["interpreters"][0]["name"] in log
+        assert f"{one['machine']['processor']}, {one['machine']['cores']} cores" in log
+    assert "not decided here: it needs the GIL (" in log
 
 
 def test_a_document_of_another_form_is_refused(measured_site: Site) -> None:

@@ -280,6 +280,23 @@ def test_an_edit_is_seen_when_the_clock_was_set_back(tmp_path: Path) -> None:
     assert refresher.changed()
 
 
+def test_a_file_that_vanishes_while_it_is_looked_at_is_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an editor's own file beside the page that it saves: serving goes on."""
+    (tmp_path / "one.md").write_text("as it was")
+    site = SimpleNamespace(docs=tmp_path, schedule=SimpleNamespace(paths=[]))
+    refresher = serving.Refresher(None, site, tmp_path / "arrived")  # type: ignore[arg-type]
+
+    def unlink_first(path: Path) -> bool:
+        path.unlink()
+        return True
+
+    monkeypatch.setattr(Path, "is_file", unlink_first)
+
+    assert refresher.changed()
+
+
 def start_waiting(
     site: Site, wait_until: Callable[..., None], log: Path, *rest: str, **environment: str
 ) -> subprocess.Popen[str]:

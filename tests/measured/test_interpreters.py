@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import sysconfig
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,17 @@ def test_what_is_named_and_is_no_python_is_told(
     [record] = caplog.records
     assert record.levelname == "WARNING"
     assert "/nowhere/python3.99 is no Python 3.11 or newer" in record.message
+
+
+@pytest.mark.parametrize("free", [0, 1])
+def test_a_block_begins_as_its_interpreter_was_built(
+    monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    """Although something that a build imports has enabled the GIL of a free-threaded one."""
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda _: free)
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)
+
+    assert interpreters.own_interpreter.__wrapped__().gil is not bool(free)
 
 
 @NO_SCRIPTS

@@ -235,6 +235,23 @@ def test_a_key_depends_on_what_a_result_depends_on(tmp_path: Path) -> None:
     assert len(set(keys)) == len(keys)
 
 
+def test_the_key_of_a_block_that_measures_depends_on_the_control(tmp_path: Path) -> None:
+    """Rounds of another control are not taken beside its own; an ordinary block has none."""
+    module = tmp_path / "measured" / "control.py"
+    module.parent.mkdir()
+
+    def keys() -> list[str]:
+        blocks = [Block("p", 1, "x", "print(1)", timing=timing) for timing in (True, False)]
+        where = own_interpreter(), describe_machine(), "", [tmp_path]
+        return [key_of(block, *where) for block in blocks]
+
+    module.write_text("ONE = 1\n", encoding="utf-8")
+    before = keys()
+    module.write_text("SEVERAL = 12\n", encoding="utf-8")
+
+    assert [one == other for one, other in zip(before, keys(), strict=True)] == [False, True]
+
+
 def test_a_key_does_not_depend_on_where_things_stand(tmp_path: Path) -> None:
     """Neither page nor line, nor the folders of interpreter and sources."""
     own, machine = own_interpreter(), describe_machine()

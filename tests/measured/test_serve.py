@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -17,9 +18,9 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterator
 
+    from playwright.sync_api import Browser
     from tests.measured.conftest import Site
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
@@ -231,10 +232,70 @@ def test_pages_refresh_at_most_every_ten_seconds(site: Site, serve: Callable[...
     start = time.monotonic()
     server = serve(site, *MEASURED)
     server.wait_for("15 pairs")
+    # The page may arrive before the line of the log.
+    server.wait_until(lambda: server.log.count("Documentation built") > 1, "a refresh in the log")
 
     refreshes = server.log.count("Documentation built") - 1
     assert server.log.count("measured: ") == 15
     assert 1 <= refreshes <= (time.monotonic() - start) / 10
+
+
+def test_a_refresh_leaves_the_reader_at_the_text_in_view(
+    site: Site, serve: Callable[..., Server], browser: Browser
+) -> None:
+    """A long output arrives above it, so that the page has to be scrolled further."""
+    seen = site.folder / "seen"
+    prose = "".join(f"\nThought number {number}.\n" for number in range(60))
+    site.edit("mkdocs.yml", "{name: mkdocs}", "{name: mkdocs, highlightjs: false}")
+    site.write("docs/index.md", f"# Long\n{prose}")
+    waits = (
+        f"import pathlib, time\nwhile not pathlib.Path({str(seen)!r}).exists(): time.sleep(0.01)"
+    )
+    site.add("waits", f"{waits}\nprint('one line\\n' * 100)", source="none")
+    with (site.folder / "docs" / "index.md").open("a", encoding="utf-8") as file:
+        file.write(f"\n## In view\n{prose}")
+    place = "document.querySelector('#in-view').getBoundingClientRect().top"
+
+    server = serve(site, *MEASURED)
+    server.wait_for("Not measured yet")
+    page = browser.new_page()
+    page.goto(server.url)
+    page.evaluate(f"scrollTo({{top: scrollY + {place} - 5, behavior: 'instant'}})")
+    before, scrolled = page.evaluate(f"[{place}, scrollY]")
+    assert scrolled > 1000
+    seen.touch()
+    page.wait_for_selector("text=one line", state="attached")
+    page.wait_for_function(f"Math.abs({place} - {before}) <= 3")
+
+    assert page.evaluate("scrollY") > scrolled + 1000
+    page.close()
+
+
+def test_mkdocs_starts_before_anything_else_is_imported() -> None:
+    """What measuring and rendering need would only delay the first page."""
+    code = "import measured.__main__, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    late = {"markdown", "markdown_exec", "mkdocs", "rich", "measured.site", "measured.runner"}
+    assert late.isdisjoint(done.stdout.split())
+
+
+def test_a_failure_of_an_earlier_server_is_forgotten(
+    site: Site, serve: Callable[..., Server]
+) -> None:
+    """The block that failed waits at its second run: until then its page says nothing of it."""
+    again = site.folder / "again"
+    waits = f"import pathlib, time\nwhile pathlib.Path({str(again)!r}).exists(): time.sleep(0.01)"
+    site.add("fails", f"{waits}\nraise ValueError(1)")
+    server = serve(site, *MEASURED)
+    server.wait_for("raised ValueError")
+    server.end()
+
+    again.touch()
+    server = serve(site, *MEASURED)
+    server.wait_for("Not measured yet")
+    again.unlink()
+    server.wait_for("raised ValueError")
 
 
 def test_an_address_that_is_taken_ends_it(site: Site) -> None:

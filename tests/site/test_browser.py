@@ -1,7 +1,5 @@
 """The built site in a real Chromium: it loads, finds, copies, follows light and dark."""
 
-import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,19 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "src" / "examples"
 PAGES = ("", "foundations/the_gil/", "threads/overlap_waits/", "threads/guard_counter/")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PHONE = {"width": 360, "height": 740}
 
 Open = Callable[..., Page]
@@ -48,29 +37,6 @@ def home(site: Path) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start the Chromium on PATH, else the Chrome that is installed; it ends with this module.
-
-    A browser that lived longer would leave an event loop running under the tests of asyncio.
-    """
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        try:
-            chromium = playwright.chromium.launch(
-                executable_path=executable,
-                channel=None if executable else "chrome",
-                args=FLAGS,
-            )
-        except Error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip("no Chromium here: on Debian or Ubuntu, sudo apt install chromium")
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

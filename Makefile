@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help environment serve site test check format bench lock
+.PHONY: help environment serve site test check format bench trust lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +34,10 @@ format: environment ## let the formatter set every file
 	$(BIN)/ruff format
 
 bench: environment ## what the measuring layer costs a build, beside plain markdown-exec
-	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench
+
+trust: environment ## the reference set forty times over, as docs/about/trust.md shows it; takes long
+	$(BIN)/python tools/trust.py
 
 lock: ## resolve requirements.lock anew; needs uv
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" --group site --group test --group check --group build pyproject.toml --output-file requirements.lock

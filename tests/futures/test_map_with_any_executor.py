@@ -110,11 +110,17 @@ def test_an_error_goes_out_when_the_calls_in_flight_have_ended() -> None:
     begun: list[int] = []
     ended: list[int] = []
     second_runs, last_cancelled = threading.Event(), threading.Event()
+    all_submitted = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(30)
+        all_submitted.set()
 
     def call(item: int) -> None:
         begun.append(item)
         if item == 0:
             assert second_runs.wait(10)
+            assert all_submitted.wait(10)
             executor.given[-1].add_done_callback(lambda _: last_cancelled.set())
             raise LookupError
         second_runs.set()
@@ -123,7 +129,7 @@ def test_an_error_goes_out_when_the_calls_in_flight_have_ended() -> None:
 
     with NotingPool(2) as executor:
         with pytest.raises(LookupError):
-            next(map_with_any_executor(executor, call, range(30)))
+            next(map_with_any_executor(executor, call, items()))
         assert executor.given[-1].cancelled()
         assert sorted(begun)[1:] == sorted(ended)  # nothing runs any more
         assert sorted(begun) in ([0, 1], [0, 1, 2])

@@ -127,7 +127,7 @@ class _Run:
                 self._places.release()
                 yield outcome.pop()
         finally:
-            if not sys.is_finalizing():
+            if sys and not sys.is_finalizing():  # at exit the name itself may be gone
                 self._failed.append(-1)  # before every item: nothing more begins
                 self._places.release()  # the reading thread may wait for one
                 for inbox in self._inboxes:

@@ -6,9 +6,8 @@ import math
 import sys
 from pathlib import Path
 
-from measured import serving
 from measured.errors import FenceError, StoreError
-from measured.runs import ROUNDS
+from measured.serving import ROUNDS, serve
 
 
 def positive(text: str) -> int:
@@ -82,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("mkdocs").setLevel(logging.INFO)
     try:
         if asked.command == "serve":
-            return serving.serve(asked.config, asked.arguments, ROUNDS)
+            return serve(asked.config, asked.arguments, ROUNDS)
         from measured.commands import follow  # noqa: PLC0415 - MkDocs is to start without
 
         return 1 if follow(asked) else 0

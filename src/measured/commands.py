@@ -10,8 +10,9 @@ from rich.console import Console
 
 from measured import export, fences, figures, pages, terminal
 from measured.interpreters import absent_builds
-from measured.runs import ROUNDS, trouble_of
+from measured.runs import trouble_of
 from measured.schedule import CONTROL
+from measured.serving import ROUNDS
 from measured.site import Site
 
 __all__ = ["follow"]

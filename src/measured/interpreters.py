@@ -74,6 +74,7 @@ def find_interpreters() -> list[Interpreter]:
             log.warning("MEASURED_PYTHONS: %s is no Python 3.11 or newer", asked)
     path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders = dict.fromkeys(folder.resolve() for folder in path + pyenv_folders() + uv_folders())
+    folders.pop((pyenv() / "shims").resolve(), None)  # slow, and they stand for what is beside
     builds = set(map(build_of, found.values()))
     candidates = [
         candidate
@@ -114,10 +115,18 @@ def absent_builds() -> str:
     )
 
 
+def pyenv() -> Path:
+    """Name the folder of pyenv."""
+    return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+
+
 def pyenv_folders() -> list[Path]:
-    """List the folders in which pyenv keeps its interpreters."""
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    return sorted(root.glob("versions/*/bin"))
+    """List the folders in which pyenv keeps its interpreters, the newest first."""
+
+    def version_of(folder: Path) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", folder.parent.name)]
+
+    return sorted(pyenv().glob("versions/*/bin"), key=version_of, reverse=True)
 
 
 def uv_folders() -> list[Path]:

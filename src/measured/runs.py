@@ -7,10 +7,7 @@ from typing import Any
 
 from measured.sampling import Sample
 
-__all__ = ["ROUNDS", "TIMED", "Run", "begun_near", "rounds_of", "trouble_of"]
-
-ROUNDS = 15
-"""Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
+__all__ = ["TIMED", "Run", "begun_near", "rounds_of", "trouble_of"]
 
 TIMED = ("comparison", "sweep", "cost")
 """Kinds of records that hold the samples of one round."""

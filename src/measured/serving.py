@@ -19,10 +19,13 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from measured.site import Site
 
-__all__ = ["DEFERRED", "serve"]
+__all__ = ["DEFERRED", "ROUNDS", "serve"]
 
 DEFERRED = "MEASURED_DEFERRED"
 """Environment variable: if set, this build runs nothing, because another process measures."""
+
+ROUNDS = 15
+"""Rounds of every measuring block: the interval is then from the 4th to the 12th of the pairs."""
 
 LEAST_PAUSE_S = 10.0  # between two refreshes of the pages
 BUILD_LIMIT_S = 120.0

@@ -17,8 +17,9 @@ from measured.blocks import Block, nearest
 from measured.errors import FenceError, StoreError
 from measured.gates import Conditions, conditions_of
 from measured.machine import Interpreter, load_average
-from measured.runs import ROUNDS, TIMED, Run, begun_near, trouble_of
+from measured.runs import TIMED, Run, begun_near, trouble_of
 from measured.schedule import CONTROL, Schedule, Task
+from measured.serving import ROUNDS
 from measured.verdict import Decision, Judged, Setting, judge_claims
 
 __all__ = ["Site"]

@@ -276,7 +276,7 @@ def test_mkdocs_starts_before_anything_else_is_imported() -> None:
     code = "import measured.__main__, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    late = {"markdown", "markdown_exec", "mkdocs", "rich", "measured.site", "measured.runner"}
+    late = {"markdown", "markdown_exec", "mkdocs", "rich", "measured.site", "measured.timing"}
     assert late.isdisjoint(done.stdout.split())
 
 

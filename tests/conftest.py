@@ -1,11 +1,16 @@
-"""What tests of several folders use: a real browser."""
+"""What tests of several folders use: a real browser, and faults in processes of their own."""
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+# The tests of every chapter import faults by name.
+sys.path.append(str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

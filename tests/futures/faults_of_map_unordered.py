@@ -1,0 +1,328 @@
+"""What can go wrong around map_unordered: each function here runs in a process of its own."""
+
+import gc
+import itertools
+import signal
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextlib import closing, suppress
+from math import isqrt
+
+import work_in_workers as work
+from executors import NotingPool, process_pool
+
+from examples.futures.map_unordered import map_unordered
+
+LIMIT_S = 20
+
+
+def raises(kind: type[BaseException], call: Callable[[], object]) -> BaseException:
+    """Call, and return the error that must come."""
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind.__name__}")
+
+
+def input_fails() -> None:
+    """The outcomes of what was pulled come first, then the error, in threads and processes."""
+
+    def items() -> Iterator[int]:
+        yield from (1, 4, 9)
+        raise OSError("no more")
+
+    for executor in (ThreadPoolExecutor(2), process_pool(2, "spawn")):
+        with executor:
+            found = set()
+            pairs = map_unordered(isqrt, items(), executor=executor)
+            error = raises(OSError, lambda: found.update((i, f.result()) for i, f in pairs))  # noqa: B023 - called at once
+            assert found == {(1, 1), (4, 2), (9, 3)}
+            assert str(error) == "no more"
+
+
+def input_asks_to_exit() -> None:
+    """It goes out at once; what had not begun is cancelled, what runs has ended."""
+
+    def items() -> Iterator[int]:
+        yield from range(5)
+        assert runs.wait(LIMIT_S)
+        executor.given[-1].add_done_callback(lambda _: last_cancelled.set())
+        raise SystemExit
+
+    def call(_: int) -> None:
+        runs.set()
+        assert last_cancelled.wait(LIMIT_S)
+
+    runs, last_cancelled = threading.Event(), threading.Event()
+    with NotingPool(1) as executor:
+        raises(SystemExit, lambda: list(map_unordered(call, items(), executor=executor)))
+        assert [call.done() for call in executor.given] == [True] * 5
+
+
+def endless_input_closed() -> None:
+    """Three pairs and the window, no more, are pulled; all calls are done when `close` returns."""
+    pulled = 0
+
+    def items() -> Iterator[int]:
+        nonlocal pulled
+        while True:
+            pulled += 1
+            yield pulled
+
+    with NotingPool(4) as executor:
+        with closing(map_unordered(isqrt, items(), executor=executor, window=7)) as pairs:
+            for item, outcome in itertools.islice(pairs, 3):
+                assert outcome.result() == isqrt(item)
+        assert pulled <= 3 + 7
+        assert all(call.done() for call in executor.given)
+
+
+def endless_input_left_by_break() -> None:
+    """CPython drops the generator at the end of the loop, and so closes it."""
+    with NotingPool(4) as executor:
+        for item, outcome in map_unordered(isqrt, itertools.count(), executor=executor, window=7):
+            assert outcome.result() == isqrt(item)
+            if item > 20:
+                break
+        assert all(call.done() for call in executor.given)
+
+
+def endless_input_dropped_in_a_worker() -> None:
+    """The garbage collector closes it in a worker that it must not wait for."""
+    full, dropped, collected = threading.Event(), threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(3)
+        full.set()
+        yield from itertools.count(3)
+
+    def call(item: int) -> None:
+        assert full.wait(LIMIT_S)
+        if item == 1:
+            assert dropped.wait(LIMIT_S)
+            gc.collect()
+            collected.set()
+
+    gc.disable()
+    with NotingPool(1) as executor:
+        pairs = map_unordered(call, items(), executor=executor, window=4)
+        cycle: list[object] = [pairs]
+        cycle.append(cycle)
+        next(pairs)
+        del pairs, cycle
+        dropped.set()
+        assert collected.wait(LIMIT_S)
+    gc.enable()
+    assert [call.cancelled() for call in executor.given] == [False, False, True, True]
+
+
+def slow_consumer_and_objects_that_cost() -> None:
+    """Of a hundred thousand items, and of their results, hardly more than the window is alive."""
+
+    class Cost:
+        pass
+
+    alive: weakref.WeakSet[Cost] = weakref.WeakSet()
+    taken = most = 0
+
+    def items() -> Iterator[Cost]:
+        nonlocal most
+        for pulled in range(1, 100_001):
+            cost = Cost()
+            with lock:
+                alive.add(cost)
+                most = max(most, len(alive))
+            assert pulled - taken <= 10
+            yield cost
+
+    def call(_: Cost) -> Cost:
+        result = Cost()
+        with lock:
+            alive.add(result)
+        return result
+
+    lock = threading.Lock()
+    with ThreadPoolExecutor(2) as executor:
+        for _pair in map_unordered(call, items(), executor=executor, window=10):
+            taken += 1
+    assert taken == 100_000
+    # The window, the pair in the consumer's hands, and what two workers are about to drop.
+    assert most <= 2 * (10 + 1 + 2)
+
+
+def first_item_slow() -> None:
+    """It holds back no other, and no more than the window is pulled beside it."""
+    last_taken = threading.Event()
+
+    def call(item: int) -> int:
+        assert item > 0 or last_taken.wait(LIMIT_S)
+        return item
+
+    order = []
+    with ThreadPoolExecutor(2) as executor:
+        for item, outcome in map_unordered(call, range(1_000), executor=executor, window=5):
+            order.append(outcome.result())
+            if item == 999:
+                last_taken.set()
+    assert order == [*range(1, 1_000), 0]
+
+
+def one_call_fails() -> None:
+    """Its outcome has the error as it was raised, with the line; all others come."""
+
+    def call(item: int) -> int:
+        if item == 3:
+            raise LookupError(item)  # this line
+        return item
+
+    with ThreadPoolExecutor(2) as executor:
+        outcomes = dict(map_unordered(call, range(9), executor=executor, window=2))
+    error = outcomes.pop(3).exception()
+    assert type(error) is LookupError
+    assert "# this line" in "".join(traceback.format_exception(error))
+    assert [outcomes[item].result() for item in sorted(outcomes)] == [0, 1, 2, 4, 5, 6, 7, 8]
+
+
+class Falsy(Exception):  # noqa: N818 - so it is
+    """An error that is not there, if asked carelessly."""
+
+    def __bool__(self) -> bool:
+        """Say no."""
+        return False
+
+
+def two_calls_fail_at_once() -> None:
+    """With errors that are easily taken for something else: each is the outcome of its item."""
+    kinds: list[type[BaseException]] = [
+        Falsy,
+        StopIteration,
+        StopAsyncIteration,
+        GeneratorExit,
+        KeyboardInterrupt,
+        SystemExit,
+    ]
+    both = threading.Barrier(2)
+
+    def call(kind: type[BaseException]) -> None:
+        both.wait(LIMIT_S)
+        raise kind
+
+    with ThreadPoolExecutor(2) as executor:
+        outcomes = list(map_unordered(call, kinds, executor=executor))
+    assert len(outcomes) == len(kinds)
+    for kind, outcome in outcomes:
+        assert type(outcome.exception()) is kind
+
+
+def interrupted_while_it_waits() -> None:
+    """Ctrl-C goes out once, when what runs has ended and the rest is cancelled."""
+    main = threading.main_thread().ident or 0
+    all_pulled, last_cancelled = threading.Event(), threading.Event()
+    begun = []
+
+    def items() -> Iterator[int]:
+        yield from range(20)
+        executor.given[-1].add_done_callback(lambda _: last_cancelled.set())
+        all_pulled.set()
+
+    def call(item: int) -> None:
+        begun.append(item)
+        assert all_pulled.wait(LIMIT_S)
+        for _ in range(4):  # a signal just before a thread waits for a lock does not wake it
+            signal.pthread_kill(main, signal.SIGINT)
+            if last_cancelled.wait(5):
+                break
+
+    with NotingPool(1) as executor:
+        raises(KeyboardInterrupt, lambda: list(map_unordered(call, items(), executor=executor)))
+        assert begun == [0]
+        assert [call.done() for call in executor.given] == [True] * 20
+        assert list(map_unordered(isqrt, [], executor=executor)) == []
+
+
+def interrupted_between_two_pairs() -> None:
+    """Ctrl-C while the consumer works: what runs has ended and the rest is cancelled."""
+    full, last_cancelled = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(19)
+        full.set()
+        yield 19
+
+    def call(item: int) -> None:
+        assert full.wait(LIMIT_S)
+        assert item == 0 or last_cancelled.wait(LIMIT_S)
+
+    def consume() -> None:
+        for item, outcome in map_unordered(call, items(), executor=executor, window=20):
+            assert (item, outcome.result()) == (0, None)
+            while not executor.given[1].running():
+                time.sleep(0.001)
+            executor.given[-1].add_done_callback(lambda _: last_cancelled.set())
+            signal.raise_signal(signal.SIGINT)
+
+    with NotingPool(1) as executor:
+        raises(KeyboardInterrupt, consume)
+        assert [call.cancelled() for call in executor.given] == [False] * 2 + [True] * 18
+        assert all(call.done() for call in executor.given)
+
+
+def worker_dies() -> None:
+    """Its item's outcome says so; the next is refused: that is its outcome, and then the end."""
+    for method in ("spawn", "forkserver"):
+        with suppress(ValueError), process_pool(1, method) as executor:  # Windows has but one
+            pairs = map_unordered(work.end_process, range(9), executor=executor, window=1)
+            for expected in (0, 1):
+                item, outcome = next(pairs)
+                assert (item, isinstance(outcome.exception(), BrokenExecutor)) == (expected, True)
+            raises(BrokenExecutor, lambda: next(pairs))  # noqa: B023 - called at once
+
+
+def result_kept_nowhere() -> None:
+    """Once the caller lets go of a pair, item and result are gone, without the collector."""
+
+    class Big:
+        pass
+
+    gc.disable()
+    with ThreadPoolExecutor(1) as executor:
+        items = (Big() for _ in range(3))
+        pairs = map_unordered(lambda _: Big(), items, executor=executor, window=1)
+        item, outcome = next(pairs)
+        gone = [weakref.ref(item), weakref.ref(outcome.result())]
+        del item, outcome
+        executor.submit(int).result(LIMIT_S)  # the worker has let go of its last call
+        assert [one() for one in gone] == [None, None]
+        pairs.close()
+    gc.enable()
+
+
+def nothing_to_do() -> None:
+    """No item, no worker."""
+    with ThreadPoolExecutor(4) as executor:
+        before = threading.active_count()
+        assert list(map_unordered(isqrt, iter(()), executor=executor)) == []
+        assert threading.active_count() == before
+
+
+FAULTS = [
+    input_fails,
+    input_asks_to_exit,
+    endless_input_closed,
+    endless_input_left_by_break,
+    endless_input_dropped_in_a_worker,
+    slow_consumer_and_objects_that_cost,
+    first_item_slow,
+    one_call_fails,
+    two_calls_fail_at_once,
+    worker_dies,
+    result_kept_nowhere,
+    nothing_to_do,
+    interrupted_between_two_pairs,
+    *([interrupted_while_it_waits] if hasattr(signal, "pthread_kill") else []),
+]

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import signal
+import subprocess
 import sys
 import venv
 from collections import Counter
@@ -29,7 +30,6 @@ from measured.schedule import Schedule
 from measured.store import Store, StoreError
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from tests.measured.conftest import Build, Site
@@ -610,3 +610,31 @@ def test_a_run_that_is_ended_in_a_round_loses_that_round_only(
     after = site.run("measured", "run", "--rounds", "2", GATE=str(gate))
     assert after.code == 0, after.log
     assert site.runs() == {"b 1": 1}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal for one process")
+def test_a_build_in_the_background_lets_blocks_be_interrupted(site: Site) -> None:
+    """A shell lets its background jobs ignore Ctrl-C; a block that sends it to itself does not."""
+    code = """
+    import os, signal
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        print("it goes on")
+    except KeyboardInterrupt:
+        print("it was interrupted")
+    """
+    site.add("interrupts", code)
+
+    built = subprocess.run(
+        ["/bin/sh", "-c", "trap '' INT; exec \"$0\" -m mkdocs build --strict", sys.executable],
+        cwd=site.folder,
+        env=site.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert built.returncode == 0, built.stderr
+    page = (site.folder / "site" / "index.html").read_text(encoding="utf-8")
+    assert "<code>it was interrupted</code>" in page

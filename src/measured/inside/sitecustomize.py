@@ -72,6 +72,8 @@ if "MEASURED_RECORDS" in os.environ:
         BLOCK = os.getpid()
         if hasattr(signal, "alarm"):
             signal.alarm(int(limit))  # a build that is killed ends nobody
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # so in a shell's background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         atexit.register(report_exit)
         sys.excepthook = report_raise
         threading.excepthook = report_thread_raise

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -262,6 +263,61 @@ def test_refuses_more_than_there_is_room_for() -> None:
     """An error at the call, instead of a death at the first use."""
     with pytest.raises(OSError, match="bytes wanted"):
         SharedArray("d", shutil.disk_usage(BLOCKS).total)
+
+
+def run_in_little_room(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a place of its own, with one megabyte of shared memory."""
+    within = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    mount = ['mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"', "sh"]
+    return subprocess.run(
+        [*within, *mount, sys.executable, "-W", "error", "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def _little_room() -> None:
+    if shutil.which("unshare") is None or run_in_little_room("").returncode != 0:
+        pytest.skip("this system lets no user mount a place of its own")
+
+
+@pytest.mark.usefixtures("_little_room")
+@pytest.mark.parametrize(
+    "look", ["", "m.shutil = Namespace(disk_usage=lambda _: Namespace(free=9**9))"]
+)
+def test_a_place_that_is_full_is_an_error_at_the_call(look: str) -> None:
+    """Not a death at the first write; the array before it is whole, and no block is left."""
+    script = f"""
+from pathlib import Path
+from types import SimpleNamespace as Namespace
+from examples.processes import share_array as m
+with m.SharedArray("B", 600_000) as array:
+    {look}  # others take room meanwhile
+    try:
+        m.SharedArray("B", 600_000)
+    except OSError as error:
+        print(error.errno == 28, len(list(Path("/dev/shm").iterdir())))
+    with array.view() as numbers:
+        numbers[:] = memoryview(b"1" * 600_000)
+print(len(list(Path("/dev/shm").iterdir())))
+"""
+    done = run_in_little_room(script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True 1\n0\n", "")
+
+
+@pytest.mark.usefixtures("_little_room")
+def test_without_that_it_is_a_death_at_the_first_write() -> None:
+    """By SIGBUS, which no `except` sees."""
+    script = """
+from multiprocessing.shared_memory import SharedMemory
+memory = SharedMemory(create=True, size=2_000_000)
+memory.buf[:] = bytes(2_000_000)
+"""
+    assert run_in_little_room(script).returncode == -signal.SIGBUS
 
 
 def test_broken_one_leaves_the_block_and_closes_under_a_view(tmp_path: Path) -> None:

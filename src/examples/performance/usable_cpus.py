@@ -1,3 +1,6 @@
+# /// script
+# requires-python = ">=3.11"
+# ///
 """Count the cores that a program may use, also in a container with a quota.
 
 Copy this file whole: standard library only, Python 3.11 or newer.
@@ -17,7 +20,8 @@ def usable_cpus(*, root: str | os.PathLike[str] = "/") -> int:
 
     Use it for the number of workers that compute, and for libraries that start a
     thread for each core. Do not use it for calls that wait: they need no core. It
-    tells what is allowed; what the machine gives is measured.
+    tells what is allowed; what the machine gives has to be measured, as the
+    handbook's `measure_ceiling` does.
 
     An explicit `-X cpu_count=n` or `PYTHON_CPU_COUNT=n` is the answer. Else it is the
     lowest of: the cores that the calling thread is bound to (affinity), where the system
@@ -54,10 +58,10 @@ def usable_cpus(*, root: str | os.PathLike[str] = "/") -> int:
     top = Path(root)
     if not top.is_dir():
         raise ValueError(f"root must be a folder, got {os.fspath(root)!r}")
-    told = sys._xoptions.get("cpu_count")  # noqa: SLF001 - documented, the only way to it
+    told = sys._xoptions.get("cpu_count")  # noqa: SLF001 - documented, the only way to it  # pyright: ignore[reportPrivateUsage]
     if told is None and not sys.flags.ignore_environment:
         told = os.environ.get("PYTHON_CPU_COUNT") or None
-    if told not in {None, "default"}:
+    if told is not None and told != "default":
         if not re.fullmatch(r"\s*\+?0*[1-9][0-9]*", str(told)):
             bounds = "1 or more, or default"
             raise ValueError(f"-X cpu_count and PYTHON_CPU_COUNT must be {bounds}, got {told}")
@@ -71,7 +75,7 @@ def usable_cpus(*, root: str | os.PathLike[str] = "/") -> int:
 
 def _quotas(top: Path) -> Iterator[int]:
     """Give the quota, in cores, of each control group that this process is in."""
-    groups = {}  # the path of this process's group, of version 2 and of version 1
+    groups: dict[str, str] = {}  # the path of this process's group, of version 2 and of version 1
     for controllers, path in re.findall(
         r"^\d+:([^:\n]*):(/.*)$", _read(top / "proc/self/cgroup"), re.MULTILINE
     ):
@@ -100,9 +104,8 @@ def _quotas(top: Path) -> Iterator[int]:
 
 
 def _quota(text: str) -> Iterator[int]:
-    match text.split():
-        case [time, period] if re.fullmatch(r"[0-9]+ 0*[1-9][0-9]*", f"{time} {period}"):
-            yield -(-int(time) // int(period))
+    if found := re.fullmatch(r"\s*([0-9]{1,20})\s+0*([1-9][0-9]{0,19})\s*", text):
+        yield -(-int(found[1]) // int(found[2]))
 
 
 def _read(file: Path) -> str:
@@ -115,3 +118,12 @@ def _read(file: Path) -> str:
 def _unescape(field: str) -> str:
     """Undo what the kernel does to blanks in the fields of a mount."""
     return re.sub(r"\\([0-3][0-7]{2})", lambda found: chr(int(found[1], 8)), field)
+
+
+def main() -> None:
+    """Say how many cores this process may use."""
+    print(f"{usable_cpus()} of {os.cpu_count()} cores may be used here.")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,19 +9,22 @@ import os
 import shutil
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from mmap import mmap
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any, Self
+from weakref import finalize
 
-if sys.platform != "win32" and sys.version_info < (3, 13):
-    import _posixshmem  # type: ignore[import-not-found]
+if sys.platform != "win32":
+    _posixshmem: Any = import_module("_posixshmem")  # what shared_memory is made of
 
 __all__ = ["SharedArray"]
 
 TYPECODES = "bBhHiIlLqQfd"
+PLACE = Path("/dev/shm")  # noqa: S108 - where Linux keeps it; no file is made here
 
 
 class SharedArray:
@@ -32,8 +35,12 @@ class SharedArray:
     Do not use it for a few numbers, for text, or for objects; for numbers that
     several processes change, add a lock.
 
-    The process that makes it owns it. Make it in a `with` block: its end takes
-    the memory back, whatever happened. End the workers before that.
+    Ownership: the process that makes it, and no other. The end of its `with` block
+    takes the memory back, whatever happened; if there is none, the end of the object
+    or of the process does. End the workers before that. A worker takes nothing along,
+    however it ends. If the owner is killed, the resource tracker of `multiprocessing`
+    takes the memory back when the workers have ended, and says so; on Windows their
+    end alone does.
 
     Args:
         typecode: Type of the numbers, as in the module `array`: `"d"` for double,
@@ -43,7 +50,8 @@ class SharedArray:
     Raises:
         ValueError: If `typecode` is none of these or `length` is below 1.
         TypeError: If `length` is not a whole number.
-        OSError: If shared memory has not enough room.
+        OSError: If shared memory has not enough room. On Linux all of it is reserved
+            at once, so that no later write fails.
 
     Examples:
         >>> with SharedArray("d", 3) as prices:
@@ -66,10 +74,16 @@ class SharedArray:
             raise ValueError(f"length must be 1 or more, got {length}")
         self.typecode, self.length = typecode, length
         self._bytes = struct.calcsize(typecode) * length
-        _check_room(self._bytes)
+        if PLACE.is_dir() and (free := shutil.disk_usage(PLACE).free) < self._bytes:
+            raise OSError(errno.ENOSPC, f"{self._bytes} bytes wanted, {free} free", str(PLACE))
         memory = SharedMemory(create=True, size=self._bytes)
-        self._owned: SharedMemory | None = memory
+        self._owned: finalize[..., Any] | None = finalize(self, _take_back, memory, os.getpid())
         self.name = memory.name
+        try:
+            _reserve(PLACE / self.name, self._bytes)
+        except BaseException:
+            self._owned()
+            raise
 
     def __enter__(self) -> Self:
         """Return the array itself."""
@@ -78,16 +92,14 @@ class SharedArray:
     def __exit__(self, *_: object) -> None:
         """Take the memory back; views in other processes stay valid until they end."""
         if self._owned is not None:
-            memory, self._owned = self._owned, None
-            memory.close()
-            memory.unlink()
+            self._owned()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the owned block behind: a copy in another process attaches by name."""
         return {**vars(self), "_owned": None}
 
     @contextmanager
-    def view(self) -> Iterator[memoryview]:
+    def view(self) -> Generator[memoryview, None, None]:
         """Attach the block for a `with` body, in the owner or any process it was sent to.
 
         Yields:
@@ -103,33 +115,35 @@ class SharedArray:
         try:
             yield numbers
         except BaseException:
-            with suppress(
-                BufferError
-            ):  # a frame that failed holds its arrays: its error goes first
+            with suppress(BufferError):  # frames that failed hold arrays: their error goes first
                 _detach(memory, numbers, raw)
             raise
         _detach(memory, numbers, raw)
 
 
-def _check_room(wanted: int) -> None:
-    place = Path("/dev/shm")  # noqa: S108 - where Linux keeps it; no file is made here
-    if place.is_dir() and (free := shutil.disk_usage(place).free) < wanted:
-        # Linux would give the block, and kill whoever writes past the room.
-        raise OSError(errno.ENOSPC, f"{wanted} bytes wanted, {free} free", str(place))
+def _reserve(file: Path, wanted: int) -> None:
+    if file.is_file():  # else Linux gives any size, and kills whoever writes past the room
+        with file.open("r+b") as pages:
+            os.posix_fallocate(pages.fileno(), 0, wanted)
+
+
+def _take_back(memory: SharedMemory, owner: int) -> None:
+    if os.getpid() == owner:  # a forked process has a copy of all of this
+        memory.unlink()
+    memory.close()
 
 
 def _attach(name: str, wanted: int) -> tuple[SharedMemory | mmap, Any]:
-    # Only the owner's tracker may know the block: any other unlinks it when its process ends.
-    if sys.platform != "win32" and sys.version_info < (3, 13):
-        file = _posixshmem.shm_open(f"/{name}", os.O_RDWR, 0o600)
-        try:
-            mapped = mmap(file, wanted)
-        finally:
-            os.close(file)
-        return mapped, memoryview(mapped)
-    options: Any = {"track": False} if sys.version_info >= (3, 13) else {}
-    memory: Any = SharedMemory(name, **options)
-    return memory, memory.buf[:wanted]  # the system may have rounded the block up
+    if sys.platform == "win32":
+        memory = SharedMemory(name)
+        return memory, memory.buf[:wanted]  # the system may have rounded the block up
+    # SharedMemory unlinks what it fails to map, and up to 3.12 when the process ends.
+    file = _posixshmem.shm_open(f"/{name}", os.O_RDWR, 0o600)
+    try:
+        mapped = mmap(file, wanted)
+    finally:
+        os.close(file)
+    return mapped, memoryview(mapped)
 
 
 def _detach(memory: SharedMemory | mmap, *views: memoryview) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, wait
 from itertools import islice
+from threading import get_ident
 from typing import TypeVar
 
 __all__ = ["map_with_any_executor"]
@@ -51,7 +52,9 @@ def map_with_any_executor(
         Exception: What `work` raised, in the place of its result, or
             `BrokenExecutor` if a worker died; what `items` raised, at once.
             Before it goes out, or when the generator is closed, calls not begun
-            are cancelled and those in flight are waited for.
+            are cancelled and those in flight are waited for. If another thread
+            closes it than the one that reads it, as the garbage collector may,
+            nothing is waited for.
 
     Examples:
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -69,13 +72,17 @@ def map_with_any_executor(
 
     def generate() -> Generator[Result, None, None]:
         ahead: deque[Future[Result]] = deque()
+        reader = get_ident()
         try:
             ahead.extend(executor.submit(work, item) for item in islice(todo, max_ahead))
             while ahead:
                 yield _take_first(ahead)
+                reader = get_ident()
                 ahead.extend(executor.submit(work, item) for item in islice(todo, 1))
         finally:
-            wait([call for call in ahead if not call.cancel()])
+            running = [call for call in ahead if not call.cancel()]
+            if reader == get_ident():  # the garbage collector may run in a worker
+                wait(running)
 
     return generate()
 

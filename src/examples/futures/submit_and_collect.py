@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, wait
 from itertools import islice
 from queue import SimpleQueue
+from threading import get_ident
 from typing import TypeVar
 
 __all__ = ["submit_and_collect"]
@@ -49,7 +50,9 @@ def submit_and_collect(
         TypeError: If it is not a whole number, or `items` cannot be iterated over.
         Exception: What `items` raised, or the executor when it refused a call.
             Before it goes out, or when the generator is closed, calls not begun
-            are cancelled and those in flight are waited for.
+            are cancelled and those in flight are waited for. If another thread
+            closes it than the one that reads it, as the garbage collector may,
+            nothing is waited for.
 
     Examples:
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -83,12 +86,16 @@ def submit_and_collect(
             done = finished.get()
             return pending.pop(done), done
 
+        reader = get_ident()
         try:
             submit_next(max_pending)
             while pending:
                 yield next_pair()  # no name here keeps it alive
+                reader = get_ident()
                 submit_next(1)
         finally:
-            wait([call for call in pending if not call.cancel()])
+            running = [call for call in pending if not call.cancel()]
+            if reader == get_ident():  # the garbage collector may run in a worker
+                wait(running)
 
     return generate()

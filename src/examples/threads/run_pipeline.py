@@ -7,8 +7,8 @@ import itertools
 import operator
 import queue
 import sys
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from threading import Semaphore, Thread, current_thread
 from typing import Any
 
 __all__ = ["run_pipeline"]
@@ -78,7 +78,7 @@ class _Run:
     def __init__(self, items: Iterator[Any], stages: list[Any], max_in_flight: int) -> None:
         self._items, self._stages = items, stages
         # Numbers of the items that failed: what stands behind one of them begins no stage.
-        self._places, self._failed = threading.Semaphore(max_in_flight), list[int]()
+        self._places, self._failed = Semaphore(max_in_flight), list[int]()
         self._inboxes = [queue.Queue[Any](max_in_flight + 1) for _ in stages]
         self._results = queue.Queue[queue.SimpleQueue[Any]](max_in_flight)
         self._hand_on = [*(inbox.put_nowait for inbox in self._inboxes[1:]), _hand_out]
@@ -113,11 +113,11 @@ class _Run:
         # Daemon threads: an interpreter that exits joins all others first, and would wait for ever
         # if somebody still held an unfinished iterator.
         threads = [
-            threading.Thread(target=self._work, args=(at,), daemon=True, name=f"stage {at + 1}.{n}")
+            Thread(target=self._work, args=(at,), daemon=True, name=f"stage {at + 1}.{n}")
             for at, count in enumerate(counts)
             for n in range(1, count + 1)
         ]
-        threads.append(threading.Thread(target=self._read, daemon=True, name="reader"))
+        threads.append(Thread(target=self._read, daemon=True, name="reader"))
         try:
             for thread in threads:
                 thread.start()
@@ -132,7 +132,8 @@ class _Run:
                 self._places.release()  # the reading thread may wait for one
                 for inbox in self._inboxes:
                     inbox.put_nowait(None)
-                for thread in filter(threading.Thread.is_alive, threads):
+                # The garbage collector may close it in one of them, and that cannot join itself.
+                for thread in filter(Thread.is_alive, {*threads} - {current_thread()}):
                     thread.join()
 
 

@@ -5,12 +5,17 @@ the package `distributed` on every host.
 """
 
 import importlib
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 __all__ = ["open_executor"]
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 def open_executor(
@@ -54,7 +59,7 @@ def open_executor(
 
     Source:
         [Executor](https://docs.python.org/3/library/concurrent.futures.html#executor-objects)
-        in the Python documentation; `Client.get_executor` in that of Dask.
+        in the Python documentation; `Client.submit` in that of Dask.
     """
     if not timeout_s > 0:
         raise ValueError(f"timeout_s must be above 0, got {timeout_s}")
@@ -63,11 +68,45 @@ def open_executor(
     return _connect(scheduler, timeout_s) if scheduler else ProcessPoolExecutor(workers)
 
 
-@contextmanager
-def _connect(scheduler: str, timeout_s: float) -> Iterator[Executor]:
-    distributed: Any = importlib.import_module("distributed")
-    with distributed.Client(scheduler, timeout=timeout_s, set_as_default=False) as client:
-        executor: Executor
+class _ClusterExecutor(Executor):
+    """What `Client.get_executor` gives, without its errors for results that died with a worker."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - of a package that may not be there
+        self._client, self._open = client, True
+        self._pending: set[Future[Any]] = set()
+
+    def submit(
+        self, fn: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[Result]:
+        if not self._open:
+            raise RuntimeError("cannot schedule new futures after shutdown")
         # If calls were taken to be pure, those that look alike would run once for all.
-        with client.get_executor(pure=False) as executor:
-            yield executor
+        there = self._client.submit(partial(fn, *args, **kwargs), pure=False)
+        here: Future[Result] = Future()
+        self._pending.add(here)
+        here.add_done_callback(self._pending.discard)
+        here.add_done_callback(lambda _: there.cancel() if here.cancelled() else None)
+        there.add_done_callback(partial(_hand_over, here))
+        return here
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as Executor's
+        self._open = False
+        for future in list(self._pending) if cancel_futures else ():
+            future.cancel()
+        wait_for(list(self._pending) if wait else ())
+
+
+def _hand_over(here: Future[Any], there: Any) -> None:  # noqa: ANN401 - as above
+    if here.set_running_or_notify_cancel():
+        try:
+            here.set_result(there.result())
+        except BaseException as error:  # noqa: BLE001 - an outcome
+            here.set_exception(error)
+
+
+@contextmanager
+def _connect(scheduler: str, timeout_s: float) -> Generator[Executor, None, None]:
+    distributed: Any = importlib.import_module("distributed")
+    connected = distributed.Client(scheduler, timeout=timeout_s, set_as_default=False)
+    with connected as client, _ClusterExecutor(client) as executor:
+        yield executor

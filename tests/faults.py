@@ -1,6 +1,7 @@
-"""Put a fault into a process of its own, twice, and look at what it leaves behind.
+"""Put a fault into a process of its own, again and again, and look at what it leaves behind.
 
-`run_fault` is for tests. This file is also what the new process runs.
+`run_fault` is for tests, `repeat_fault` for `make faults`. This file is also what the new process
+runs.
 """
 
 import contextlib
@@ -18,44 +19,81 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve()
 SOURCES = HERE.parents[1] / "src"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not written to
-BETWEEN = "\f"  # parts what the two times print
+BETWEEN = "\f"  # ends what is printed each time
 PATIENCE_S = 10.0  # for what is about to go
+MARK = "RUN_OF_A_FAULT"  # in the environment of all that a fault starts
+
+
+class Outcome(NamedTuple):
+    """What came of a fault.
+
+    Attributes:
+        printed: What it printed, each time that all was as it must be.
+        trouble: What was not; empty if nothing.
+    """
+
+    printed: list[str]
+    trouble: str
 
 
 def run_fault(
-    fault: str | Callable[[], object], *, limit_s: float = 60, options: tuple[str, ...] = ()
+    fault: str | Callable[..., object],
+    *arguments: str,
+    limit_s: float = 60,
+    options: tuple[str, ...] = (),
 ) -> str:
-    """Run a fault twice in a new interpreter, in development mode, with warnings as errors.
+    """Put a fault to the test twice, as `repeat_fault` does; return what it printed each time."""
+    found = repeat_fault(fault, *arguments, limit_s=limit_s, options=options)
+    assert not found.trouble, found.trouble
+    return found.printed[-1]
 
-    It must end in time and with exit code 0, print the same both times, and write nothing to
-    stderr: no "never retrieved", no "was destroyed", no warning. The second time must leave no
-    thread, child, descriptor or block of shared memory; what stays for good, such as a fork
-    server, is there after the first. No process that it started may outlive it.
+
+def repeat_fault(
+    fault: str | Callable[..., object],
+    *arguments: str,
+    times: int = 2,
+    limit_s: float = 60,
+    python: str = sys.executable,
+    options: tuple[str, ...] = (),
+) -> Outcome:
+    """Run a fault some times in a new interpreter, in development mode, with warnings as errors.
+
+    It must end in time and with exit code 0, print the same each time, and write nothing to
+    stderr: no "never retrieved", no "was destroyed", no warning. From the second time on, it must
+    leave no thread, child, descriptor or block of shared memory; what stays for good, such as a
+    fork server, is there after the first. No process that it started may outlive it.
 
     Args:
-        fault: A script, or a function without parameters, of a module that imports little.
-        limit_s: Seconds for both times, until all stacks are shown and all is killed.
+        fault: A script, or a function of a module that imports little.
+        arguments: What the function is called with.
+        times: How often.
+        limit_s: Seconds for each time, until all stacks are shown and all is killed.
+        python: The interpreter, Python 3.11 or newer.
         options: Further options of the interpreter.
 
     Returns:
-        What it printed each time.
+        What came of it.
     """
     folders = [str(SOURCES)]
     if not isinstance(fault, str):
-        folders.append(str(Path(sys.modules[fault.__module__].__file__ or "").parent))
-        fault = f"from {fault.__module__} import {fault.__name__} as fault\nfault()"
-    command = [sys.executable, "-X", "dev", "-W", "error", *options, str(HERE)]
+        file, name = Path(sys.modules[fault.__module__].__file__ or ""), fault.__module__
+        folders += [str(file.parents[depth]) for depth in range(name.count(".") + 1)]
+        fault = f"from {name} import {fault.__name__} as fault\nfault(*{arguments})"
+    command = [python, "-X", "dev", "-W", "error", *options, str(HERE)]
+    mark = os.urandom(8).hex()
     # Into files: a pipe would be held open by whatever outlives the process.
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as out,
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as err,
         subprocess.Popen(
-            [*command, str(limit_s), str(PATIENCE_S)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders), "PYTHONSAFEPATH": "1"},
+            [*command, str(times), str(limit_s), str(PATIENCE_S)],
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(folders), "PYTHONSAFEPATH": "1", MARK: mark},
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=err,
@@ -64,21 +102,28 @@ def run_fault(
         ) as process,
     ):
         try:
-            process.communicate(textwrap.dedent(fault), limit_s + 2 * PATIENCE_S)
-            survivors = wait_for_none(lambda: processes_of_group(process.pid), PATIENCE_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # as an exit code tells
+                process.communicate(textwrap.dedent(fault), limit_s * times + 2 * PATIENCE_S)
+            survivors = wait_for_none(lambda: set(marked(mark).values()), PATIENCE_S)
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                if os.name == "posix":
-                    os.killpg(process.pid, signal.SIGKILL)
             process.kill()
+            for pid in marked(mark):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+            process.wait()
         out.seek(0)
         err.seek(0)
-        printed, said = out.read(), err.read()
-    assert (process.returncode, said) == (0, ""), f"{process.returncode}: {printed}\n{said}"
-    assert not survivors, f"processes that outlive it: {survivors}"
-    first, _, second = printed.partition(BETWEEN)
-    assert first == second, f"first it printed {first!r}, then {second!r}"
-    return second
+        *printed, rest = out.read().split(BETWEEN)
+        said = err.read()
+    same = [text for text in printed if text == printed[0]]
+    passed = same[: times - 1]  # of one with trouble, even if that came at its end
+    if (process.returncode, said) != (0, ""):
+        return Outcome(passed, f"{process.returncode}: {printed[-1:]}{rest}\n{said}")
+    if survivors:
+        return Outcome(passed, f"processes that outlive it: {survivors}")
+    if same != printed:
+        return Outcome(passed, f"first it printed {same[0]!r}, later {set(printed) - set(same)!r}")
+    return Outcome(printed, "")
 
 
 def wait_for_none(what_is_left: Callable[[], set[str]], patience_s: float) -> set[str]:
@@ -89,17 +134,15 @@ def wait_for_none(what_is_left: Callable[[], set[str]], patience_s: float) -> se
     return left
 
 
-def processes_of_group(group: int) -> set[str]:
-    """List the processes of a group, where the system has groups; the dead do not count."""
-    if os.name != "posix":
-        return set()
+def marked(mark: str) -> dict[int, str]:
+    """List the processes that have this mark in their environment; the dead have none."""
     import psutil  # noqa: PLC0415 - the new process does without
 
-    found = set()
+    found = {}
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                found.add(f"{process.pid}: {process.cmdline()}")
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == mark:
+                found[process.pid] = f"{process.pid}: {process.cmdline()}"
     return found
 
 
@@ -111,8 +154,10 @@ def resources() -> dict[str, set[str]]:
     gc.collect()
     found = {"threads": {str(thread) for thread in threading.enumerate()}, "descriptors": set()}
     if sys.platform == "linux":
-        tasks = Path("/proc/self/task").glob("*/children")
-        found["children"] = {pid for task in tasks for pid in task.read_text().split()}
+        found["children"] = set()
+        for children in Path("/proc/self/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # of a thread that is just ending
+                found["children"].update(children.read_text().split())
         for descriptor in Path("/proc/self/fd").iterdir():
             with contextlib.suppress(OSError):  # the one that listed them
                 found["descriptors"].add(f"{descriptor.name}: {descriptor.readlink()}")
@@ -128,9 +173,19 @@ def blocks() -> set[str]:
     return {name for name in found if name.startswith(own) or not name.startswith("sem.")}
 
 
-def main(limit_s: float, patience_s: float) -> None:
-    """Run the script on stdin twice, switching threads often, and tell what it left."""
-    faulthandler.dump_traceback_later(limit_s, exit=True)
+def limit(seconds: float) -> None:
+    """End this process in so many seconds, with the stacks of its threads; 0 takes it back."""
+    if hasattr(signal, "setitimer"):  # no thread, which Python would see before it forks
+        faulthandler.register(signal.SIGALRM, chain=True)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    elif seconds:
+        faulthandler.dump_traceback_later(seconds, exit=True)
+    else:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def main(times: int, limit_s: float, patience_s: float) -> None:
+    """Run the script on stdin so often, switching threads often; stop if it leaves something."""
     logging.getLogger("asyncio").addFilter(  # a slow step tells of a busy machine
         lambda record: not str(record.msg).startswith("Executing")
     )
@@ -138,17 +193,20 @@ def main(limit_s: float, patience_s: float) -> None:
     vars(multiprocessing.current_process())["_config"]["semprefix"] = f"/mp{os.getpid()}"
     sys.setswitchinterval(1e-5)
     script = compile(sys.stdin.read(), "<fault>", "exec")
-    exec(script, {"__name__": "__main__"})  # noqa: S102 - what this file is for
-    sys.stdout.write(BETWEEN)
-    sys.stdout.flush()
-    before = resources()
-    exec(script, {"__name__": "__main__"})  # noqa: S102
-    left = {kind: names - before[kind] for kind, names in resources().items()}
-    faulthandler.cancel_dump_traceback_later()
-    # Blocks of other programs come and go: what counts is what stays.
-    left["shared memory"] = wait_for_none(lambda: left["shared memory"] & blocks(), patience_s)
-    assert not any(left.values()), f"left behind: {left}"
+    before: dict[str, set[str]] = {}
+    for _ in range(times):
+        limit(limit_s)
+        exec(script, {"__name__": "__main__"})  # noqa: S102 - what this file is for
+        limit(0)
+        assert not os.fstat(2).st_size, "it wrote this to stderr"
+        before = before or resources()
+        left = {kind: names - before[kind] for kind, names in resources().items()}
+        # Blocks of other programs come and go: what counts is what stays.
+        left["shared memory"] = wait_for_none(lambda: left["shared memory"] & blocks(), patience_s)  # noqa: B023 - called at once
+        assert not any(left.values()), f"left behind: {left}"
+        sys.stdout.write(BETWEEN)
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*map(float, sys.argv[1:]))
+    main(int(sys.argv[1]), *map(float, sys.argv[2:]))

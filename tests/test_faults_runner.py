@@ -216,10 +216,10 @@ def test_a_second_time_that_prints_something_else_is_seen() -> None:
     """Something of the first is in its way."""
     refused(
         "import sys\nsys.count = getattr(sys, 'count', 0) + 1\nprint(sys.count)",
-        r"first it printed '1\\n', then '2\\n'",
+        r"first it printed '1\\n', later {'2\\n'}",
     )
 
 
 def test_a_hang_shows_its_stacks() -> None:
     """It is ended at the limit."""
-    refused("import threading\nthreading.Event().wait()", "Timeout.*(.*\n)*.*in wait", limit_s=1)
+    refused("import threading\nthreading.Event().wait()", "in wait", limit_s=1)

@@ -12,7 +12,6 @@ from virtual_clock import VirtualClockLoop, run_virtually
 
 from examples.async_io.first_success import first_success
 from examples.async_io.first_success_broken import first_completed
-from faults import run_fault
 
 
 def now() -> float:
@@ -362,118 +361,6 @@ def test_refuses_a_negative_stagger(stagger_s: float) -> None:
     with pytest.raises(ValueError, match=f"0 or more, got {stagger_s}"):
         run_virtually(first_success(made, stagger_s=stagger_s))
     assert calls.begun == {}
-
-
-def test_two_failures_at_once_leave_no_word_behind() -> None:
-    """Falsy, and others of the catalogue; nothing is "never retrieved", also not of a loser."""
-    printed = run_fault(
-        """
-        import asyncio
-        from examples.async_io.first_success import first_success
-
-        class FalseError(Exception):
-            def __len__(self):
-                return 0
-
-        async def fail(error):
-            await asyncio.sleep(0)
-            raise error
-
-        async def fail_when_cancelled():
-            try:
-                await asyncio.get_running_loop().create_future()
-            finally:
-                raise OSError
-
-        async def succeed():
-            await asyncio.sleep(0)
-            return "done"
-
-        async def main():
-            errors = (FalseError(), StopAsyncIteration(), StopIteration(), asyncio.CancelledError())
-            calls = [lambda error=error: fail(error) for error in errors]
-            try:
-                await first_success(*calls)
-            except ExceptionGroup as group:
-                print(*[type(error).__name__ for error in group.exceptions])
-            print(await first_success(*calls, fail_when_cancelled, succeed))
-
-        asyncio.run(main())
-        """
-    )
-    assert printed == "FalseError StopAsyncIteration RuntimeError RuntimeError\ndone\n"
-
-
-@pytest.mark.parametrize("turns", range(6))
-def test_a_cancellation_at_any_turn_leaves_nothing_running(turns: int) -> None:
-    """During the start, the wait or the cleaning up of a stubborn call, with a limit around."""
-    printed = run_fault(
-        f"""
-        import asyncio
-        from examples.async_io.first_success import first_success
-
-        async def stubborn():
-            try:
-                await asyncio.get_running_loop().create_future()
-            except asyncio.CancelledError:
-                for _ in range(50):
-                    await asyncio.sleep(0)
-                raise
-
-        async def fail():
-            raise OSError
-
-        async def race():
-            async with asyncio.timeout(50):
-                await first_success(stubborn, fail, stubborn, stubborn, stagger_s=0.001)
-
-        async def main():
-            caller = asyncio.create_task(race())
-            for _ in range({turns}):
-                await asyncio.sleep(0)
-            caller.cancel()
-            await asyncio.wait([caller])
-            print(caller.cancelled(), caller.cancelling(), len(asyncio.all_tasks()))
-
-        asyncio.run(main())
-        """
-    )
-    assert printed == "True 1 1\n"
-
-
-def test_an_abandoned_generator_in_a_call_is_closed() -> None:
-    """The winner leaves one, the loser is cancelled within one; the loop ends without a word."""
-    printed = run_fault(
-        """
-        import asyncio
-        from examples.async_io.first_success import first_success
-
-        held = []
-
-        async def numbers(name):
-            try:
-                yield 1
-                await asyncio.get_running_loop().create_future()
-            finally:
-                await asyncio.sleep(0)
-                print(name, "closed")
-
-        async def win():
-            held.append(numbers("winner's"))
-            async for number in held[0]:
-                return number
-
-        async def lose():
-            async for _ in numbers("loser's"):
-                pass
-
-        async def main():
-            print(await first_success(lose, win))
-
-        asyncio.run(main())
-        """
-    )
-    assert printed == "loser's closed\n1\nwinner's closed\n"
 
 
 def test_the_broken_one_takes_a_failure_for_the_first_success() -> None:

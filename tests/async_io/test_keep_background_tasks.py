@@ -15,7 +15,6 @@ from virtual_clock import VirtualClockLoop, run_virtually
 
 from examples.async_io.keep_background_tasks import BackgroundTasks
 from examples.async_io.keep_background_tasks_broken import begin
-from faults import run_fault
 
 Report = tuple[asyncio.Task[Any], BaseException]
 
@@ -427,109 +426,6 @@ def test_refuses_what_is_no_number_and_what_is_no_coroutine() -> None:
                 background.create_task(function)
 
     run_virtually(main())
-
-
-def test_errors_of_many_kinds_leave_no_word_behind() -> None:
-    """Two fail at once, falsy, no Exception; a listener fails; nothing is "never retrieved"."""
-    printed = run_fault(
-        """
-        import asyncio
-        from examples.async_io.keep_background_tasks import BackgroundTasks
-
-        class FalseError(Exception):
-            def __len__(self):
-                return 0
-
-        class Other(BaseException):
-            pass
-
-        told = []
-
-        async def fail(error):
-            await asyncio.sleep(0)
-            raise error
-
-        async def main():
-            handler = lambda _, context: told.append(type(context["exception"]).__name__)
-            asyncio.get_running_loop().set_exception_handler(handler)
-            async with BackgroundTasks(drain_s=10) as background:
-                for error in (FalseError(), Other(), StopAsyncIteration(), GeneratorExit()):
-                    background.create_task(fail(error))
-                background.create_task(fail(StopIteration()))  # which Python makes a RuntimeError
-
-        asyncio.run(main())
-        print(*told)
-        """
-    )
-    assert printed == "FalseError Other StopAsyncIteration GeneratorExit RuntimeError\n"
-
-
-@pytest.mark.parametrize("turns", range(6))
-def test_a_cancellation_at_any_turn_leaves_nothing_running(turns: int) -> None:
-    """During the start, the wait or the cleaning up of a stubborn task, with a limit around."""
-    printed = run_fault(
-        f"""
-        import asyncio
-        from examples.async_io.keep_background_tasks import BackgroundTasks
-
-        async def stubborn():
-            try:
-                await asyncio.get_running_loop().create_future()
-            except asyncio.CancelledError:
-                for _ in range(50):
-                    await asyncio.sleep(0)
-
-        async def serve():
-            async with asyncio.timeout(50), BackgroundTasks(drain_s=0.01) as background:
-                for _ in range(3):
-                    background.create_task(stubborn())
-                    await asyncio.sleep(0)
-
-        async def main():
-            caller = asyncio.create_task(serve())
-            for _ in range({turns}):
-                await asyncio.sleep(0)
-            caller.cancel()
-            await asyncio.wait([caller])
-            print(caller.cancelled(), caller.cancelling(), len(asyncio.all_tasks()))
-
-        asyncio.run(main())
-        """
-    )
-    assert printed == "True 1 1\n"
-
-
-def test_an_abandoned_generator_in_a_task_is_closed() -> None:
-    """The task leaves an async generator unfinished; loop and interpreter end without a word."""
-    printed = run_fault(
-        """
-        import asyncio
-        from examples.async_io.keep_background_tasks import BackgroundTasks
-
-        async def numbers():
-            try:
-                while True:
-                    yield 1
-                    await asyncio.sleep(0)
-            finally:
-                await asyncio.sleep(0)
-                print("closed")
-
-        held = []
-
-        async def work():
-            held.append(numbers())
-            async for _ in held[0]:
-                break
-
-        async def main():
-            async with BackgroundTasks(drain_s=10) as background:
-                background.create_task(work())
-
-        asyncio.run(main())
-        """
-    )
-    assert printed == "closed\n"
 
 
 def test_the_broken_task_vanishes() -> None:

@@ -14,7 +14,6 @@ from virtual_clock import VirtualClockLoop, run_virtually
 
 from examples.async_io import limit_rate_broken
 from examples.async_io.limit_rate import RateLimit
-from faults import run_fault
 
 Starts = list[tuple[float, int]]
 TICK = 1e-6  # far more than the rounding of times, far less than any interval here
@@ -477,73 +476,6 @@ def test_refuses_what_is_no_number(arguments: dict[str, Any]) -> None:
     """At the call."""
     with pytest.raises(TypeError):
         RateLimit(**arguments)
-
-
-def test_a_crowd_on_a_real_clock() -> None:
-    """Half of a thousand are cancelled; never too many, in order, and nothing is left behind."""
-    printed = run_fault(
-        """
-        import asyncio
-        from examples.async_io.limit_rate import RateLimit
-
-        INTERVAL_S, BURST = 0.0005, 3
-
-        async def call(limit, number, starts):
-            await limit.acquire()
-            starts.append((looked[-1], number))  # when the limit let it go
-
-        async def main(limit):
-            loop, starts = asyncio.get_running_loop(), []
-            look = loop.time
-            loop.time = lambda: looked.append(look()) or looked[-1]
-            tasks = [asyncio.create_task(call(limit, n, starts)) for n in range(1_000)]
-            await asyncio.sleep(0.01)
-            for task in tasks[::2]:
-                task.cancel()
-            await asyncio.wait(tasks)
-            del loop.time
-            odd = [number for _, number in starts if number % 2]
-            times = [at for at, _ in starts]
-            for count in (BURST + 1, BURST + 10, BURST + 100):
-                closest = min(b - a for a, b in zip(times, times[count - 1:]))
-                print(closest > (count - BURST) * INTERVAL_S - 1e-6)
-            print(odd == list(range(1, 1_000, 2)), sorted(starts) == starts)
-
-        looked = []
-        limit = RateLimit(1, period_s=INTERVAL_S, burst=BURST)
-        for _ in range(2):
-            asyncio.run(main(limit))
-        """
-    )
-    assert printed == "True\nTrue\nTrue\nTrue True\n" * 2
-
-
-@pytest.mark.parametrize("turns", range(5))
-def test_a_cancellation_at_any_turn_leaves_nothing(turns: int) -> None:
-    """At the start, in the wait, on leaving, with a time limit around it, in development mode."""
-    printed = run_fault(
-        f"""
-        import asyncio
-        from examples.async_io.limit_rate import RateLimit
-
-        async def use(limit):
-            async with asyncio.timeout(50):
-                await limit.acquire()
-
-        async def main():
-            limit = RateLimit(1, period_s=0.005)
-            callers = [asyncio.create_task(use(limit)) for _ in range(4)]
-            for _ in range({turns}):
-                await asyncio.sleep(0)
-            callers[2].cancel()
-            await asyncio.wait(callers)
-            print([caller.cancelled() for caller in callers], callers[2].cancelling())
-            print(len(asyncio.all_tasks()))
-
-        asyncio.run(main())
-        """
-    )
-    assert printed == "[False, False, True, False] 1\n1\n"
 
 
 def test_the_broken_limit_lets_all_go_together() -> None:

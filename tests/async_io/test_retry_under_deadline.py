@@ -12,7 +12,6 @@ from virtual_clock import run_virtually
 
 from examples.async_io.retry_under_deadline import retry_under_deadline, time_left_s
 from examples.async_io.retry_under_deadline_broken import retry
-from faults import run_fault
 
 
 def now() -> float:
@@ -401,89 +400,6 @@ def test_refuses_to_try_again_after_what_is_no_exception(on: Any) -> None:  # no
     with pytest.raises(TypeError, match="must be types of Exception"):
         run_virtually(wait)
     assert calls.begun == []
-
-
-def test_errors_of_many_kinds_leave_no_word_behind() -> None:
-    """Falsy, the end of something else; and the one that a stubborn attempt makes of a timeout."""
-    printed = run_fault(
-        """
-        import asyncio
-        from examples.async_io.retry_under_deadline import retry_under_deadline
-
-        class FalseError(Exception):
-            def __len__(self):
-                return 0
-
-        async def turn_into_an_error():
-            try:
-                await asyncio.get_running_loop().create_future()
-            except asyncio.CancelledError:
-                raise OSError("closed in the middle")
-
-        async def main():
-            for error in (FalseError(), StopAsyncIteration(), StopIteration(), KeyError()):
-                async def fail():
-                    raise error
-                try:
-                    await retry_under_deadline(fail, timeout_s=0.01, on=Exception, jitter=max)
-                except Exception as raised:
-                    print(type(raised).__name__, len(raised.__notes__))
-            try:
-                await retry_under_deadline(turn_into_an_error, timeout_s=0.01, on=OSError)
-            except OSError as raised:
-                print(raised, asyncio.current_task().cancelling())
-
-        asyncio.run(main())
-        """
-    )
-    assert printed.splitlines() == [
-        "FalseError 1",
-        "StopAsyncIteration 1",
-        "RuntimeError 1",
-        "KeyError 1",
-        "closed in the middle 0",
-    ]
-
-
-@pytest.mark.parametrize("turns", range(6))
-def test_a_cancellation_at_any_turn_leaves_nothing_running(turns: int) -> None:
-    """During the start, the wait or the cleaning up of a stubborn attempt, with a limit around."""
-    printed = run_fault(
-        f"""
-        import asyncio
-        from examples.async_io.retry_under_deadline import retry_under_deadline
-
-        attempts = 0
-
-        async def stubborn():
-            global attempts
-            attempts += 1
-            if attempts < 3:
-                await asyncio.sleep(0)
-                raise OSError
-            try:
-                await asyncio.get_running_loop().create_future()
-            except asyncio.CancelledError:
-                for _ in range(50):
-                    await asyncio.sleep(0)
-                raise
-
-        async def serve():
-            async with asyncio.timeout(50):
-                await retry_under_deadline(stubborn, timeout_s=40, on=OSError, first_wait_s=1e-9)
-
-        async def main():
-            caller = asyncio.create_task(serve())
-            for _ in range({turns}):
-                await asyncio.sleep(0)
-            caller.cancel()
-            await asyncio.wait([caller])
-            print(caller.cancelled(), caller.cancelling(), len(asyncio.all_tasks()))
-
-        asyncio.run(main())
-        """
-    )
-    assert printed == "True 1 1\n"
 
 
 def test_the_broken_one_multiplies() -> None:

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from examples.async_io.map_bounded import map_bounded
 from examples.async_io.run_process import FinishedProcess, run_process
 from examples.async_io.run_process_broken import communicate
-from faults import run_fault
 
 try:
     import fcntl
@@ -454,7 +453,7 @@ def test_fans_out_under_a_ceiling_and_a_failure_ends_all() -> None:
                 return done
 
             names = ["one", "two", "three", "bad", "five", "six"]
-            calling = asyncio.create_task(map_bounded(call, names, max_running=2))
+            calling = asyncio.create_task(map_bounded(call, names, limit=2))
             for expected in range(2):
                 guests = await desk.expect(*names[2 * expected : 2 * expected + 2])
                 if expected == 0:
@@ -468,111 +467,6 @@ def test_fans_out_under_a_ceiling_and_a_failure_ends_all() -> None:
             assert desk.guests.empty()
 
     run(main())
-
-
-# Faults, each in a process of its own
-
-
-@only_posix
-def test_a_hostile_program_leaves_nothing_behind() -> None:
-    """Floods, no text, ignores SIGTERM, a child that holds the output."""
-    printed = run_fault(
-        """
-        import asyncio, os, subprocess, sys
-        from examples.async_io.run_process import run_process
-
-        ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-        child = ignore + "; time.sleep(3000)"
-        hostile = f'''
-        import signal, subprocess, sys, time
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        subprocess.Popen([sys.executable, "-I", "-S", "-c", {child!r}])
-        for _ in range(160):
-            sys.stdout.buffer.write(b"\\\\xff" * 65_536)
-            sys.stderr.buffer.write(b"\\\\xfe" * 65_536)
-        print("end", flush=True)
-        time.sleep(3000)
-        '''.replace("\\n        ", "\\n")
-
-        async def main():
-            try:
-                await run_process(
-                    [sys.executable, "-I", "-S", "-c", hostile],
-                    timeout_s=1, max_output_bytes=100_000, grace_s=0.1,
-                )
-            except subprocess.TimeoutExpired as error:
-                print(set(error.output) == {0xFF}, set(error.stderr) == {0xFE})
-            try:
-                await run_process(["no-such-program"], timeout_s=1, max_output_bytes=1)
-            except FileNotFoundError as error:
-                print(error)
-            try:
-                os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                print("no child, not even a dead one")
-
-        asyncio.run(main())
-        """
-    )
-    missing = "[Errno 2] No such file or directory: 'no-such-program'"
-    assert printed.splitlines() == ["True True", missing, "no child, not even a dead one"]
-
-
-@only_posix
-def test_the_end_of_the_loop_ends_the_program() -> None:
-    """Nobody awaits it any more when `main` returns, and it ignores SIGTERM."""
-    printed = run_fault(
-        """
-        import asyncio, os, sys, tempfile
-        from examples.async_io.run_process import run_process
-
-        stubborn = '''
-        import signal, sys, time
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        open(sys.argv[1], "w").close()
-        time.sleep(3000)
-        '''.replace("\\n        ", "\\n")
-
-        async def main(path):
-            argv = [sys.executable, "-I", "-S", "-c", stubborn, path]
-            task = asyncio.create_task(
-                run_process(argv, timeout_s=None, max_output_bytes=1, grace_s=3000)
-            )
-            while not os.path.exists(path):
-                await asyncio.sleep(0.01)
-            for _ in range(20):  # until asyncio too has done its part of the start
-                await asyncio.sleep(0)
-            return task
-
-        with tempfile.TemporaryDirectory() as folder:
-            print(asyncio.run(main(folder + "/there")).cancelled())
-        """
-    )
-    assert printed == "True\n"
-
-
-@only_posix
-def test_ctrl_c_ends_the_program() -> None:
-    """The interrupt reaches the caller alone, which ends the program and then itself."""
-    printed = run_fault(
-        """
-        import asyncio, os, signal, sys
-        from examples.async_io.run_process import run_process
-
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the parent ignores
-        ask = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(3000)"
-        argv = [sys.executable, "-I", "-S", "-c", ask]
-
-        async def main():
-            await run_process(argv, timeout_s=None, max_output_bytes=1)
-
-        try:
-            asyncio.run(main())
-        except KeyboardInterrupt:
-            print("interrupted")
-        """
-    )
-    assert printed == "interrupted\n"
 
 
 # What it refuses

@@ -7,36 +7,29 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from math import isqrt
 
 import work_in_workers as work
 from executors import NotingPool, process_pool
 
 from examples.futures.map_unordered import map_unordered
+from fault_cases import LIMIT_S, METHODS, Falsy, faces, raises
 
-LIMIT_S = 20
-
-
-def raises(kind: type[BaseException], call: Callable[[], object]) -> BaseException:
-    """Call, and return the error that must come."""
-    try:
-        call()
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind.__name__}")
+WINDOW = 2
 
 
-def input_fails() -> None:
+@faces(12, methods=METHODS)
+def input_fails(method: str) -> None:
     """The outcomes of what was pulled come first, then the error, in threads and processes."""
 
     def items() -> Iterator[int]:
         yield from (1, 4, 9)
         raise OSError("no more")
 
-    for executor in (ThreadPoolExecutor(2), process_pool(2, "spawn")):
+    for executor in (ThreadPoolExecutor(2), process_pool(2, method)):
         with executor:
             found = set()
             pairs = map_unordered(isqrt, items(), executor=executor)
@@ -45,6 +38,7 @@ def input_fails() -> None:
             assert str(error) == "no more"
 
 
+@faces(12, 17)
 def input_asks_to_exit() -> None:
     """It goes out at once; what had not begun is cancelled, what runs has ended."""
 
@@ -64,6 +58,7 @@ def input_asks_to_exit() -> None:
         assert [call.done() for call in executor.given] == [True] * 5
 
 
+@faces(13)
 def endless_input_closed() -> None:
     """Three pairs and the window, no more, are pulled; all calls are done when `close` returns."""
     pulled = 0
@@ -82,6 +77,7 @@ def endless_input_closed() -> None:
         assert all(call.done() for call in executor.given)
 
 
+@faces(13)
 def endless_input_left_by_break() -> None:
     """CPython drops the generator at the end of the loop, and so closes it."""
     with NotingPool(4) as executor:
@@ -92,6 +88,7 @@ def endless_input_left_by_break() -> None:
         assert all(call.done() for call in executor.given)
 
 
+@faces(13)
 def endless_input_dropped_in_a_worker() -> None:
     """The garbage collector closes it in a worker that it must not wait for."""
     full, dropped, collected = threading.Event(), threading.Event(), threading.Event()
@@ -121,8 +118,9 @@ def endless_input_dropped_in_a_worker() -> None:
     assert [call.cancelled() for call in executor.given] == [False, False, True, True]
 
 
+@faces(14)
 def slow_consumer_and_objects_that_cost() -> None:
-    """Of a hundred thousand items, and of their results, hardly more than the window is alive."""
+    """Of thousands of items, and of their results, hardly more than the window is alive."""
 
     class Cost:
         pass
@@ -132,7 +130,7 @@ def slow_consumer_and_objects_that_cost() -> None:
 
     def items() -> Iterator[Cost]:
         nonlocal most
-        for pulled in range(1, 100_001):
+        for pulled in range(1, 5_001):
             cost = Cost()
             with lock:
                 alive.add(cost)
@@ -150,11 +148,12 @@ def slow_consumer_and_objects_that_cost() -> None:
     with ThreadPoolExecutor(2) as executor:
         for _pair in map_unordered(call, items(), executor=executor, window=10):
             taken += 1
-    assert taken == 100_000
+    assert taken == 5_000
     # The window, the pair in the consumer's hands, and what two workers are about to drop.
     assert most <= 2 * (10 + 1 + 2)
 
 
+@faces(15)
 def first_item_slow() -> None:
     """It holds back no other, and no more than the window is pulled beside it."""
     last_taken = threading.Event()
@@ -172,6 +171,7 @@ def first_item_slow() -> None:
     assert order == [*range(1, 1_000), 0]
 
 
+@faces(16)
 def one_call_fails() -> None:
     """Its outcome has the error as it was raised, with the line; all others come."""
 
@@ -188,14 +188,7 @@ def one_call_fails() -> None:
     assert [outcomes[item].result() for item in sorted(outcomes)] == [0, 1, 2, 4, 5, 6, 7, 8]
 
 
-class Falsy(Exception):  # noqa: N818 - so it is
-    """An error that is not there, if asked carelessly."""
-
-    def __bool__(self) -> bool:
-        """Say no."""
-        return False
-
-
+@faces(17)
 def two_calls_fail_at_once() -> None:
     """With errors that are easily taken for something else: each is the outcome of its item."""
     kinds: list[type[BaseException]] = [
@@ -219,6 +212,7 @@ def two_calls_fail_at_once() -> None:
         assert type(outcome.exception()) is kind
 
 
+@faces(9, posix=True)
 def interrupted_while_it_waits() -> None:
     """Ctrl-C goes out once, when what runs has ended and the rest is cancelled."""
     main = threading.main_thread().ident or 0
@@ -245,6 +239,7 @@ def interrupted_while_it_waits() -> None:
         assert list(map_unordered(isqrt, [], executor=executor)) == []
 
 
+@faces(9)
 def interrupted_between_two_pairs() -> None:
     """Ctrl-C while the consumer works: what runs has ended and the rest is cancelled."""
     full, last_cancelled = threading.Event(), threading.Event()
@@ -272,17 +267,32 @@ def interrupted_between_two_pairs() -> None:
         assert all(call.done() for call in executor.given)
 
 
-def worker_dies() -> None:
+@faces(1, 2, methods=METHODS)
+def worker_dies(method: str) -> None:
     """Its item's outcome says so; the next is refused: that is its outcome, and then the end."""
-    for method in ("spawn", "forkserver"):
-        with suppress(ValueError), process_pool(1, method) as executor:  # Windows has but one
-            pairs = map_unordered(work.end_process, range(9), executor=executor, window=1)
-            for expected in (0, 1):
-                item, outcome = next(pairs)
-                assert (item, isinstance(outcome.exception(), BrokenExecutor)) == (expected, True)
-            raises(BrokenExecutor, lambda: next(pairs))  # noqa: B023 - called at once
+    with process_pool(1, method) as executor:
+        pairs = map_unordered(work.end_process, range(9), executor=executor, window=1)
+        for expected in (0, 1):
+            item, outcome = next(pairs)
+            assert (item, isinstance(outcome.exception(), BrokenExecutor)) == (expected, True)
+        raises(BrokenExecutor, lambda: next(pairs))
+        raises(StopIteration, lambda: next(pairs))
 
 
+@faces(7, methods=METHODS)
+def large_results_left_early(method: str) -> None:
+    """Each is more than a pipe holds; the consumer looks away until none can come, and leaves."""
+    pulled = []
+    with process_pool(2, method) as executor:
+        sizes = (pulled.append(number) or 10_000_000 for number in itertools.count())
+        with closing(map_unordered(bytes, sizes, executor=executor, window=WINDOW)) as pairs:
+            _, outcome = next(pairs)
+            assert len(outcome.result()) == 10_000_000
+            executor.submit(int).result(LIMIT_S)  # the others wait in their pipe, or have passed it
+        assert len(pulled) <= 1 + WINDOW
+
+
+@faces(21)
 def result_kept_nowhere() -> None:
     """Once the caller lets go of a pair, item and result are gone, without the collector."""
 
@@ -302,6 +312,7 @@ def result_kept_nowhere() -> None:
     gc.enable()
 
 
+@faces(18)
 def nothing_to_do() -> None:
     """No item, no worker."""
     with ThreadPoolExecutor(4) as executor:
@@ -310,19 +321,12 @@ def nothing_to_do() -> None:
         assert threading.active_count() == before
 
 
-FAULTS = [
-    input_fails,
-    input_asks_to_exit,
-    endless_input_closed,
-    endless_input_left_by_break,
-    endless_input_dropped_in_a_worker,
-    slow_consumer_and_objects_that_cost,
-    first_item_slow,
-    one_call_fails,
-    two_calls_fail_at_once,
-    worker_dies,
-    result_kept_nowhere,
-    nothing_to_do,
-    interrupted_between_two_pairs,
-    *([interrupted_while_it_waits] if hasattr(signal, "pthread_kill") else []),
-]
+@faces(18)
+def limits_that_are_none() -> None:
+    """Refused at the call, with no item read and no worker."""
+    with NotingPool(1) as executor:
+        items = iter([1])
+        for window, kind in ((0, ValueError), (-1, ValueError), (2.5, TypeError), ("x", TypeError)):
+            raises(kind, lambda: map_unordered(abs, items, executor=executor, window=window))  # noqa: B023 - called at once
+        assert list(items) == [1]
+        assert executor.given == []

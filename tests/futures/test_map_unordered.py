@@ -8,7 +8,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from math import isqrt
 
-import faults_of_map_unordered as faults
 import pytest
 from executors import NotingPool
 from hypothesis import given
@@ -16,16 +15,9 @@ from hypothesis import strategies as st
 
 from examples.futures import map_unordered_broken
 from examples.futures.map_unordered import map_unordered
-from faults import run_fault
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 MakeExecutor = Callable[[int], Executor]
-
-
-@pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda fault: fault.__name__)
-def test_survives(fault: Callable[[], None]) -> None:
-    """What is expected, twice, and nothing is left behind; the fault's docstring says what."""
-    run_fault(fault)
 
 
 def test_each_item_comes_with_its_outcome(make_executor: MakeExecutor) -> None:

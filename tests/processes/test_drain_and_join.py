@@ -1,12 +1,9 @@
 """drain_and_join: all that was put arrives, all are joined, deaths are told; and the hang."""
 
-import contextlib
 import gc
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -355,87 +352,6 @@ def test_refuses_other_queues() -> None:
         wrong: Any = other
         with pytest.raises(TypeError, match=r"must be a multiprocessing\.Queue, got"):
             drain_and_join([], wrong)
-
-
-# A process of its own
-
-
-FAULTS = """
-import gc, multiprocessing, os, sys, threading
-from pathlib import Path
-sys.path.insert(0, {folder!r})
-import work_that_puts as work
-from examples.processes.drain_and_join import drain_and_join
-
-def faults(method):
-    context = multiprocessing.get_context(method)
-
-    def start(*works, maxsize=0):
-        queue = context.Queue(maxsize)
-        processes = [context.Process(target=work, args=(queue, *args)) for work, *args in works]
-        for process in processes:
-            process.start()
-        return drain_and_join(processes, queue, timeout_s=60, grace_s=0.5)
-
-    def error(messages):
-        try:
-            return len(list(messages))
-        except Exception as error:
-            return type(error).__name__
-
-    yield error(start((work.put_numbers, "a", 5, work.LARGE), (work.put_numbers, "b", 50)))
-    yield error(start((work.put_numbers, "a", 50), maxsize=1))
-    yield error(start((work.put_and, "kill"), (work.put_and, "go on")))
-    yield error(start((work.put_and, "_exit"), (work.put_numbers, "a", 2, work.LARGE)))
-    is_set = context.Event()
-    is_set.set()
-    yield error(start((work.cut_off, -9, is_set, is_set), (work.put_after, is_set)))
-    yield error(start((work.put_unloadable, EOFError), (work.put_and, "ignore")))
-    messages = start((work.put_numbers, "a", 5, work.LARGE), (work.put_and, "ignore"))
-    next(messages)
-    messages.close()
-    yield "closed"
-
-def there():
-    folder = Path("/proc/self/fd")
-    return (
-        threading.active_count(),
-        multiprocessing.active_children(),
-        len(os.listdir(folder)) if folder.exists() else 0,
-    )
-
-if __name__ == "__main__":
-    sys.setswitchinterval(1e-5)
-    gc.disable()
-    print(*faults(sys.argv[1]))
-    before = there()
-    print(*faults(sys.argv[1]))
-    assert before == there(), (before, there())
-"""
-
-
-@only_posix
-def test_faults_leave_nothing_behind(tmp_path: Path, start_method: str) -> None:
-    """After all kinds of ends, twice: no child, thread, descriptor, and no garbage; not a word."""
-    script = tmp_path / "faults.py"
-    script.write_text(FAULTS.format(folder=str(HERE.parent)), encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", str(script), start_method],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[2] / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,
-    )
-    try:
-        printed, told = process.communicate(timeout=100)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    assert (process.returncode, told) == (0, "")
-    kinds = "55 50 ChildProcessError ChildProcessError ChildProcessError EOFError closed\n"
-    assert printed == 2 * kinds
 
 
 # The broken one

@@ -1,5 +1,7 @@
 """Work for processes that die, hang or send what cannot travel; it imports little."""
 
+import faulthandler
+import logging
 import multiprocessing
 import os
 import signal
@@ -7,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,13 @@ time.sleep(99)
 """
 
 
-def do(order: tuple[str, Any]) -> object:  # noqa: C901 - a list of ways to end
+def do(order: tuple[str, Any]) -> object:  # noqa: C901, PLR0912 - a list of ways to end
     """Do what is asked for."""
     what, value = order
     if what == "signal":
         os.kill(os.getpid(), value)
+    if what == "crash":
+        crash()
     if what == "_exit":
         os._exit(value)
     if what == "exit":
@@ -34,6 +39,8 @@ def do(order: tuple[str, Any]) -> object:  # noqa: C901 - a list of ways to end
         raise value
     if what == "hang":
         stay(value)
+    if what == "wait":
+        wait_for_ever(value)
     if what == "return a lock":
         return threading.Lock()
     if what == "return unloadable":
@@ -51,17 +58,54 @@ def do(order: tuple[str, Any]) -> object:  # noqa: C901 - a list of ways to end
     return value
 
 
+def crash() -> None:
+    """Be ended by a signal, as by a bug in C code, without a word and without a core dump."""
+    import resource  # noqa: PLC0415 - Windows has none
+
+    faulthandler.disable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def log(item: int) -> int:
+    """Write to the log, whose handlers a fork would have copied."""
+    logger = logging.getLogger()
+    logger.addHandler(logging.NullHandler())
+    logger.warning("from a worker")
+    return item
+
+
+class Refusing:
+    """Cannot be pickled."""
+
+    def __reduce__(self) -> str:
+        """Refuse."""
+        raise LookupError("not to be pickled")
+
+
 def stay(path: Path) -> None:
     """Start a program that is deaf to SIGTERM, be deaf too, tell both numbers, and never end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()
-    new = path.with_suffix(".new")
-    new.write_text(f"{os.getpid()} {child.pid}", encoding="utf-8")
-    new.rename(path)
+    write_at_once(path, f"{os.getpid()} {child.pid}")
     while True:
         time.sleep(1)
+
+
+def wait_for_ever(path: Path) -> None:
+    """Tell the number of this process, and never end, save by a signal."""
+    write_at_once(path, str(os.getpid()))
+    while True:
+        time.sleep(1)
+
+
+def write_at_once(path: Path, text: str) -> None:
+    """Let a file be there only when it is whole."""
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.rename(path)
 
 
 def die_if_first(path: Path) -> None:
@@ -75,7 +119,9 @@ def die_if_first(path: Path) -> None:
 
 def leave_child(path: Path) -> None:
     """Fork a child that holds all descriptors and waits, then die."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside a thread
+        child = os.fork()
     if child == 0:
         time.sleep(99)
         os._exit(0)

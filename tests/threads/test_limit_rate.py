@@ -1,10 +1,6 @@
 """RateLimit: the bound in any window, order, no drift, no lost start; and one without a bound."""
 
 import itertools
-import os
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -293,83 +289,6 @@ def test_does_not_wait_if_told_so() -> None:
             limit.acquire(timeout_s=0)
     clock.now = 10
     limit.acquire(timeout_s=0)
-
-
-def test_a_crowd_on_a_real_clock() -> None:
-    """A third lose patience; never too many in any stretch, and nobody is left in line."""
-    interval_s, burst = 0.0005, 3
-    looked = threading.local()
-
-    def look() -> float:
-        looked.at = time.monotonic()
-        return float(looked.at)
-
-    limit = RateLimit(1, period_s=interval_s, burst=burst, clock=look)
-    starts: list[float] = []
-
-    def call(number: int) -> bool:
-        try:
-            limit.acquire(timeout_s=0.002 if number % 3 == 0 else None)
-        except TimeoutError:
-            return False
-        starts.append(looked.at)  # the time at which the limit let it go
-        return True
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        with ThreadPoolExecutor(50) as pool:
-            begun = list(pool.map(call, range(600)))
-    finally:
-        sys.setswitchinterval(interval)
-
-    assert all(begun[number] for number in range(600) if number % 3)
-    assert sum(begun) == len(starts)
-    assert most_too_many(sorted(starts), interval_s, burst) < 0.01
-    assert not limit._line
-
-
-@pytest.mark.skipif(os.name != "posix", reason="no signal can be sent to a thread")
-def test_ctrl_c_leaves_the_line_in_order() -> None:
-    """The main thread waits as the first, is interrupted, and the next goes; not a word."""
-    script = """
-        import signal, threading, time
-        from examples.threads.limit_rate import RateLimit
-
-        limit = RateLimit(1, period_s=3600)
-        limit.acquire()
-        began = []
-
-        def interrupt():
-            while not limit._line:
-                time.sleep(0.001)
-            other.start()
-            while len(limit._line) < 2:
-                time.sleep(0.001)
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-        other = threading.Thread(target=lambda: (limit.acquire(), began.append("other")))
-        thread = threading.Thread(target=interrupt)
-        thread.start()
-        try:
-            limit.acquire()
-        except KeyboardInterrupt:
-            print("interrupted", len(limit._line))
-        limit.change_rate(1000, period_s=1)
-        thread.join()
-        other.join()
-        print(began, len(limit._line), threading.active_count())
-        """
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(script)],
-        env={**os.environ, "PYTHONPATH": str(SOURCES)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "interrupted 1\n['other'] 0 1\n"
 
 
 @pytest.mark.parametrize("number", [0, -1])

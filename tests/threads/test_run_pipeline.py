@@ -7,8 +7,6 @@ import queue
 import subprocess
 import sys
 import threading
-import time
-import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -195,28 +193,6 @@ def test_of_two_errors_the_earlier_item_wins() -> None:
         list(run_pipeline(range(2), [call], workers=2))
 
 
-def test_after_an_error_no_later_item_begins_a_stage() -> None:
-    """Item 0 holds the second stage while item 1 fails; items 2 and on never begin it."""
-    failed, begun = threading.Event(), []
-
-    def first(number: int) -> int:
-        if number == 1:
-            failed.set()
-            raise ValueError("item 1")
-        return number
-
-    def second(number: int) -> int:
-        begun.append(number)
-        assert failed.wait(10)
-        return number
-
-    results = run_pipeline(itertools.count(), [first, second])
-    assert next(results) == 0
-    with pytest.raises(ValueError, match="item 1"):
-        next(results)
-    assert begun == [0]
-
-
 def test_after_an_error_nothing_more_is_read() -> None:
     """While item 0 still holds the second stage, the thread that reads has ended."""
     reading: list[threading.Thread] = []
@@ -243,62 +219,6 @@ def test_after_an_error_nothing_more_is_read() -> None:
     assert next(results) == 0
     with pytest.raises(ValueError, match="item 1"):
         next(results)
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError])
-def test_any_error_goes_through(error: type[BaseException]) -> None:
-    """Also those that are no `Exception`."""
-
-    def call(_: int) -> None:
-        raise error("from the stage")
-
-    with pytest.raises(error, match="from the stage"):
-        list(run_pipeline(range(3), [double, call]))
-
-
-def test_a_falsy_error_goes_through() -> None:
-    """An exception that counts as false is still one."""
-
-    class Empty(Exception):  # noqa: N818 - what it is
-        def __bool__(self) -> bool:
-            return False
-
-    def call(_: int) -> None:
-        raise Empty
-
-    with pytest.raises(Empty):
-        list(run_pipeline(range(3), [call]))
-
-
-def test_stop_iteration_of_a_stage_is_no_end_of_the_results() -> None:
-    """As in any generator, it becomes a RuntimeError."""
-    with pytest.raises(RuntimeError) as caught:
-        list(run_pipeline([iter([])], [next]))
-
-    assert isinstance(caught.value.__cause__, StopIteration)
-
-
-def test_an_error_keeps_the_line_where_it_happened() -> None:
-    """The traceback ends in the stage."""
-    with pytest.raises(ZeroDivisionError) as caught:
-        list(run_pipeline([0], [lambda number: 1 // number]))
-
-    assert caught.traceback[-1].path.name == "test_run_pipeline.py"
-
-
-@pytest.mark.parametrize("end", ["close", "break", "drop"])
-def test_ends_early_when_the_consumer_does(end: str) -> None:
-    """With an infinite input, and every place taken; the fixture looks for threads."""
-    results = run_pipeline(itertools.count(), [double, double], workers=3, max_in_flight=4)
-    for taken in results:
-        if taken == 40:
-            break
-    if end == "close":
-        results.close()
-    elif end == "drop":
-        del results
-    else:
-        results = iter(())
 
 
 def test_an_error_of_the_consumer_ends_it() -> None:
@@ -347,28 +267,6 @@ def test_nothing_starts_before_the_first_result_is_asked_for() -> None:
     assert threading.active_count() == before
     assert next(items) == 1
     assert list(results) == [4]
-
-
-def test_a_result_is_gone_when_the_consumer_drops_it() -> None:
-    """Neither the pipeline nor an idle worker keeps it; both stages are idle here."""
-
-    class Large:
-        pass
-
-    go_on = threading.Event()
-
-    def numbers() -> Iterator[int]:
-        yield 1
-        assert go_on.wait(30)
-
-    results = run_pipeline(numbers(), [lambda _: Large(), lambda large: large])
-    kept = weakref.ref(next(results))
-    deadline = time.monotonic() + 10
-    while kept() is not None and time.monotonic() < deadline:
-        gc.collect()  # the worker that made it may still be on its way back to its queue
-    assert kept() is None
-    go_on.set()
-    assert list(results) == []
 
 
 def test_a_thread_that_cannot_start_is_an_error_and_leaves_none(

@@ -87,7 +87,9 @@ class RateLimit:
             if self._loop is not None and not self._loop.is_closed() and self._line.locked():
                 raise RuntimeError("callers of another event loop wait for this limit")
             self._loop, self._line = loop, asyncio.Lock()
-        async with self._line:  # which is first come, first served
+        line = self._line
+        await line.acquire()  # first come, first served; `async with` costs more
+        try:
             while (due := self._due(now := loop.time())) > now + _RESOLUTION_S:
                 self._alarm = loop.create_future()
                 timer = loop.call_at(due, _ring, self._alarm)
@@ -96,6 +98,8 @@ class RateLimit:
                 finally:
                     timer.cancel()
             self._rested_at = max(self._rested_at, now) + self._interval_s
+        finally:
+            line.release()
 
     def change_rate(self, max_starts: int, *, period_s: float) -> None:
         """Go on at another rate from now on, also for those who wait.

@@ -10,7 +10,6 @@ import pickle
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from itertools import chain
 from typing import Any, TypeVar
 
 __all__ = ["map_in_processes"]
@@ -79,17 +78,18 @@ def map_in_processes(
     if not chunks:
         return []
     with ProcessPoolExecutor(min(workers or _usable_cores(), len(chunks)), context) as pool:
-        return list(chain.from_iterable(pool.map(_compute_chunk, chunks)))
+        done = pool.map(_compute_chunk, chunks)
+        return [(result, process) for results, process in done for result in results]
 
 
-def _compute_chunk(chunk: bytes) -> list[tuple[Any, int]]:
+def _compute_chunk(chunk: bytes) -> tuple[list[Any], int]:
     compute, items = pickle.loads(chunk)  # noqa: S301 - pickled by map_in_processes
-    return [(compute(item), os.getpid()) for item in items]
+    return [compute(item) for item in items], os.getpid()
 
 
 def _usable_cores() -> int:
-    if hasattr(os, "process_cpu_count"):  # 3.13 or newer
-        cores = os.process_cpu_count()
+    if count := getattr(os, "process_cpu_count", None):  # 3.13 or newer
+        cores = count()
     elif hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# The tests of every chapter import faults by name.
+# The tests of every chapter import faults by name, some import what is behind `make`.
 sys.path.append(str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent.parent / "tools"))
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -1,8 +1,11 @@
 """Every example, copied alone into an empty folder, works on every interpreter at hand."""
 
+import ast
 import functools
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,19 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "src" / "examples"
 MODULES = sorted(path for path in EXAMPLES.glob("*/*.py") if path.name != "__init__.py")
 BROKEN = [path for path in MODULES if path.stem.endswith("_broken")]
 TOPICS = [path for path in MODULES if path not in BROKEN]
+
+METADATA = re.compile(r"^# /// script$\n(?P<lines>(?:^#(?: .*)?$\n)+?)^# ///$", re.MULTILINE)
+"""What a tool that runs a file by itself reads first: the form is that of PEP 723."""
+
+
+def runs_alone(module: Path) -> bool:
+    """Tell whether a file does something when it is run."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    tests = [ast.unparse(node.test) for node in tree.body if isinstance(node, ast.If)]
+    return "__name__ == '__main__'" in tests
+
+
+SCRIPTS = [path for path in TOPICS if runs_alone(path)]
 
 DOCTEST = """
 import doctest, importlib, sys
@@ -82,6 +98,30 @@ def test_a_broken_file_does_nothing_when_imported(
 ) -> None:
     """No thread, no child, no output: the fault waits for its call."""
     run_alone(IMPORT, module, interpreter, tmp_path)
+
+
+@pytest.mark.parametrize("module", SCRIPTS, ids=name)
+def test_a_file_runs_by_itself(module: Path, interpreter: Interpreter, tmp_path: Path) -> None:
+    """It says something, warns of nothing, and needs only the standard library."""
+    shutil.copy(module, tmp_path)
+    command = [interpreter.executable, "-I", "-S", "-W", "error", module.name]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"\d", done.stdout)
+
+
+@pytest.mark.parametrize("module", TOPICS, ids=name)
+def test_a_file_says_for_which_python_it_runs_by_itself(module: Path) -> None:
+    """As the package does; a file that does nothing when it is run has no such lines."""
+    found = METADATA.search(module.read_text(encoding="utf-8"))
+    assert (found is not None) == runs_alone(module)
+    if found:
+        text = "".join(line[2:] for line in found["lines"].splitlines(keepends=True))
+        package = tomllib.loads((EXAMPLES.parents[1] / "pyproject.toml").read_text("utf-8"))
+        expected = package["project"]["requires-python"]
+        assert tomllib.loads(text) == {"requires-python": expected}
 
 
 @pytest.mark.parametrize(

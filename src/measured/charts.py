@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from html import escape
 
 from measured.estimates import Estimate
-from measured.pictures import Bar, frame, percent
+from measured.pictures import Bar, description_of, frame, percent
+from measured.wording import seconds
 
 __all__ = ["Axis", "Curve", "curve_key", "curves", "dots", "log_ticks", "written"]
 
@@ -123,7 +124,7 @@ def curves(
     title: str,
     axis: Axis,
     drawn: Sequence[Curve],
-    write: Callable[[float], str],
+    found: str = "",
 ) -> str:
     """Draw curves over the values of a sweep, both scales logarithmic.
 
@@ -132,7 +133,7 @@ def curves(
         title: Its title.
         axis: What the curves run over.
         drawn: The curves.
-        write: Writes a height.
+        found: What they show, in words.
 
     Returns:
         The SVG element.
@@ -147,7 +148,7 @@ def curves(
     low, high = min(heights) / 1.15, max(heights) * 1.15
     y_of, xs = scale(low, high, TOP + PLOT_HEIGHT, TOP), places_of(axis.values)
     bottom = TOP + PLOT_HEIGHT
-    parts = [grid_line(y_of(tick), write(tick)) for tick in log_ticks(low, high)]
+    parts = [grid_line(y_of(tick), seconds(tick)) for tick in log_ticks(low, high)]
     parts += [value_label(x, bottom + 18, value) for x, value in zip(xs, axis.values, strict=True)]
     parts.append(
         f'<text class="measured-axis" x="50%" y="{bottom + 38}" fill="currentColor" '
@@ -171,12 +172,13 @@ def curves(
     description = "; ".join(
         f"{curve.label}: "
         + ", ".join(
-            f"{write(point.median)} at {value}"
+            f"{seconds(point.median)} at {value}"
             for value, point in zip(axis.values, curve.points, strict=True)
         )
         for curve in drawn
     )
-    return frame(name, title, f"{axis.label}. {description}", bottom + FOOT, "".join(parts))
+    told = f"{found} {axis.label}. {description}".lstrip()
+    return frame(name, title, told, bottom + FOOT, "".join(parts))
 
 
 def grid_line(y: float, text: str) -> str:
@@ -220,14 +222,14 @@ def line_of(number: int, curve: Curve, xs: Sequence[float], y_of: Callable[[floa
     return f'<g class="measured-curve-{number % STYLES}">{band}{line}</g>'
 
 
-def dots(name: str, title: str, rows: Sequence[Bar], write: Callable[[float], str]) -> str:
+def dots(name: str, title: str, rows: Sequence[Bar], found: str = "") -> str:
     """Draw one dot for each row on one logarithmic scale, with its interval.
 
     Args:
         name: Name of the picture, unique on its page.
         title: Its title.
         rows: What to draw, from top to bottom.
-        write: Writes a value of the scale.
+        found: What they show, in words.
 
     Returns:
         The SVG element.
@@ -241,7 +243,7 @@ def dots(name: str, title: str, rows: Sequence[Bar], write: Callable[[float], st
     parts = [
         f'<line class="measured-lane" x1="{x_of(tick):.2f}%" x2="{x_of(tick):.2f}%" y1="0" '
         f'y2="{bottom}" stroke="currentColor"/><text class="measured-axis" x="{x_of(tick):.2f}%" '
-        f'y="{bottom + 16}" fill="currentColor" text-anchor="middle">{escape(write(tick))}</text>'
+        f'y="{bottom + 16}" fill="currentColor" text-anchor="middle">{escape(seconds(tick))}</text>'
         for tick in ticks
     ]
     for number, row in enumerate(rows):
@@ -262,5 +264,4 @@ def dots(name: str, title: str, rows: Sequence[Bar], write: Callable[[float], st
                 f'x2="{x_of(row.high):.2f}%" y1="{middle}" y2="{middle}" stroke="currentColor" '
                 f'stroke-width="2"/>'
             )
-    description = "; ".join(f"{row.label}: {row.note}" for row in rows)
-    return frame(name, title, description, bottom + 24, "".join(parts))
+    return frame(name, title, description_of(rows, found), bottom + 24, "".join(parts))

@@ -11,12 +11,13 @@ import re
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import markdown_exec
 from markdown import Extension, Markdown
+from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 
 from measured import pages
@@ -45,6 +46,9 @@ CONVERTED_SOURCES = ("block", "material-block", "console", "tabbed-left", "tabbe
 SOURCES = ("above", "below", "folded", "none", *CONVERTED_SOURCES)
 HEADER = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}).*?\bid=([\"']?)(?P<name>[^\s\"'}]+)\1", re.MULTILINE)
 STAY = Path(__file__).with_name("stay.js")
+FIGURES = Path(__file__).with_name("figures.css")
+VIEW = "[[measured "
+FIGURE = re.compile(r'<figure class="measured" id="([^"]+)"')
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n+", re.DOTALL)
 
 
@@ -121,6 +125,13 @@ class FenceReader:
     ) -> str:
         self._found.append(Fence(options, source, language))
         return ""
+
+
+@cache
+def style_of_figures() -> str:
+    """Read the stylesheet of figures, without comments and white space that mean nothing."""
+    text = re.sub(r"/\*.*?\*/", "", FIGURES.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s*([{};,])\s*|\s+", lambda found: found[1] or " ", text).strip()
 
 
 READER = FenceReader()
@@ -350,6 +361,11 @@ class PageFences(Preprocessor):
             except FenceError as error:
                 self.refuse(fence, error)
         self.blocks = list(blocks_of(self.site().docs, text, self.place()[0]))
+        if self.blocks or any(line.startswith(VIEW) for line in lines):
+            style = self.md.htmlStash.store(f"<style>{style_of_figures()}</style>")
+            # Not before the heading: what comes first is the title of the page.
+            place = next((at for at, line in enumerate(lines, 1) if line.startswith("# ")), 0)
+            lines = [*lines[:place], "", style, "", *lines[place:]]
         if self.site().schedule.shared:  # served, and loaded again as figures arrive
             script = f"<script>\n{STAY.read_text(encoding='utf-8')}</script>"
             return [*lines, "", self.md.htmlStash.store(script)]
@@ -375,7 +391,7 @@ class PageViews(Preprocessor):
         return [
             made
             for line in lines
-            for made in (self.replace(line) if line.startswith("[[measured ") else [line])
+            for made in (self.replace(line) if line.startswith(VIEW) else [line])
         ]
 
     def replace(self, line: str) -> list[str]:
@@ -387,6 +403,17 @@ class PageViews(Preprocessor):
             site.tell(f"{page} {error}")
             text, is_html = pages.message_notice("Nothing to show here", str(error)), True
         return [self.md.htmlStash.store(text)] if is_html else ["", *text.split("\n"), ""]
+
+
+class FigureAnchors(Postprocessor):
+    """Tells MkDocs the anchors of figures, which it does not see: it checks links to them."""
+
+    def run(self, text: str) -> str:
+        """Look at the finished page."""
+        if "mkdocs_raw_html" in self.md.preprocessors:
+            mkdocs: Any = self.md.preprocessors["mkdocs_raw_html"]
+            mkdocs.present_anchor_ids |= set(FIGURE.findall(text))
+        return text
 
 
 def format_block(*, code: str, md: Markdown, **options: Any) -> str:
@@ -483,6 +510,7 @@ class FencesExtension(Extension):
         fences = PageFences(md, self.getConfigs())
         md.preprocessors.register(fences, "measured", 26)  # after snippets (32), before fences (25)
         md.preprocessors.register(PageViews(md, fences), "measured-views", 24)
+        md.postprocessors.register(FigureAnchors(md), "measured-anchors", 5)  # all is in place then
 
 
 def makeExtension(**kwargs: Any) -> FencesExtension:  # noqa: N802 - Markdown's name

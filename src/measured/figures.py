@@ -21,6 +21,8 @@ __all__ = ["card_of", "result_of"]
 
 CLASSES = {Decision.HOLDS: "holds", Decision.FAILS: "fails", Decision.OPEN: "open"}
 
+MOST_ROWS = 16
+
 Rounds = Sequence[Mapping[str, Sample]]
 
 
@@ -63,6 +65,7 @@ def result_of(
         plate = plate_text(runs, setting, record["kind"], judged)
         parts.append(
             f'<figure class="measured" id="{escape(name)}"><figcaption>{escape(title)}'
+            f'<a class="headerlink" href="#{escape(name)}" title="Link to this figure">&para;</a>'
             f'</figcaption>{body}<p class="measured-plate">{escape(plate)}</p></figure>'
         )
     parts.append(show(last.output[shown:]))
@@ -76,17 +79,23 @@ def timed_of(name: str, record: Mapping[str, Any], runs: Sequence[Run]) -> str:
         return curves_of(name, record, rounds, limits_of(runs, title))
     times = times_of(rounds)
     rows = bars_for(times)
-    if record["kind"] == "cost":
-        picture, head = charts.dots(name, title, rows, seconds), "time of one"
-    else:
-        picture, head = pictures.bars(name, title, rows), "time of a call"
     baseline, *others = times
-    ratios = {arm: ratio_of(rounds, baseline, arm) for arm in others}
     if record["kind"] == "cost":  # read from the cheapest up
-        heads = ("operation", head, f"times as long as {words(baseline)}")
+        heads = ("operation", "time of one", f"times as long as {words(baseline)}")
         ratios = {arm: ratio_of(rounds, arm, baseline) for arm in others}
+        found = " ".join(
+            f"{words(arm)} takes {number(ratio)} times as long as {words(baseline)}."
+            for arm, ratio in ratios.items()
+        )
+        picture = charts.dots(name, title, rows, found)
     else:
-        heads = ("arm", head, f"{words(baseline)} takes so many times as long")
+        heads = ("arm", "time of a call", f"{words(baseline)} takes so many times as long")
+        ratios = {arm: ratio_of(rounds, baseline, arm) for arm in others}
+        found = " ".join(
+            f"{words(baseline)} takes {number(ratio)} times as long as {words(arm)}."
+            for arm, ratio in ratios.items()
+        )
+        picture = pictures.bars(name, title, rows, found)
     return picture + table_of(
         heads,
         [
@@ -151,12 +160,15 @@ def curves_of(
             for place, value in enumerate(values)
         ],
     )
-    told = (
-        crossing_text(rounds, one, other, values, parameter) for one, other in combinations(arms, 2)
-    )
-    crossed = "".join(f"<li>{escape(text)}</li>" for text in told if text)
+    told = [
+        text
+        for one, other in combinations(arms, 2)
+        if (text := crossing_text(rounds, one, other, values, parameter))
+    ]
+    crossed = "".join(f"<li>{escape(text)}</li>" for text in told)
+    axis = Axis(parameter, values)
     return (
-        f"{charts.curves(name, record['title'], Axis(parameter, values), drawn, seconds)}"
+        f"{charts.curves(name, record['title'], axis, drawn, ' '.join(told))}"
         f'<ul class="measured-legend">{legend}</ul>'
         + (f'<ul class="measured-crossings">{crossed}</ul>' if crossed else "")
         + f"<details><summary>As a table</summary>{table}</details>"
@@ -232,15 +244,30 @@ def lanes_of(name: str, title: str, spans: Sequence[Span]) -> str:
         f'<li><span class="measured-key measured-{classes[label]}"></span>{escape(label)}</li>'
         for label in labels
     )
-    table = table_of(
-        ("lane", "what", "from", "to"),
-        [(span.lane, span.label, seconds(span.start), seconds(span.end)) for span in spans],
-    )
     whole = max((span.end for span in spans), default=0.0)
     return (
         f"{pictures.lanes(name, title, spans, seconds(whole))}"
         f'<ul class="measured-legend">{legend}</ul>'
-        f"<details><summary>As a table</summary>{table}</details>"
+        f"<details><summary>As a table</summary>{table_of_spans(spans)}</details>"
+    )
+
+
+def table_of_spans(spans: Sequence[Span]) -> str:
+    """List the spans of a timeline; of very many, how often and how long a lane did what."""
+    if len(spans) <= MOST_ROWS:
+        return table_of(
+            ("lane", "what", "from", "to"),
+            [(span.lane, span.label, seconds(span.start), seconds(span.end)) for span in spans],
+        )
+    kinds: dict[tuple[str, str], list[float]] = {}
+    for span in spans:
+        kinds.setdefault((span.lane, span.label), []).append(span.end - span.start)
+    return table_of(
+        ("lane", "what", "times", "together"),
+        [
+            (*kind, str(len(times)), seconds(sum(times)) if any(times) else "instants")
+            for kind, times in kinds.items()
+        ],
     )
 
 

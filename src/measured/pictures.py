@@ -12,6 +12,7 @@ from html import escape
 __all__ = ["Bar", "Span", "bars", "lanes"]
 
 BAR_ROW, BAR_THICK = 44, 14
+SEEN_SHARE = 0.006  # of the width of a phone, two pixels
 LANE_ROW, LANE_THICK = 46, 18
 KNOWN_LABELS = ("wait", "compute", "hold")
 
@@ -66,13 +67,14 @@ def percent(value: float, whole: float) -> str:
     return f"{100 * value / whole:.2f}%" if whole else "0%"
 
 
-def bars(name: str, title: str, rows: Sequence[Bar]) -> str:
+def bars(name: str, title: str, rows: Sequence[Bar], found: str = "") -> str:
     """Draw one bar for each row, the longest over the whole width.
 
     Args:
         name: Name of the picture, unique on its page.
         title: Its title.
         rows: The bars, from top to bottom.
+        found: What they show, in words.
 
     Returns:
         The SVG element.
@@ -82,13 +84,14 @@ def bars(name: str, title: str, rows: Sequence[Bar]) -> str:
     for number, row in enumerate(rows):
         top = number * BAR_ROW
         middle = top + 22 + BAR_THICK / 2
+        seen = whole and row.value >= SEEN_SHARE * whole
+        width = percent(row.value, whole) if seen else "2"
         parts.append(
             f'<text x="0" y="{top + 15}" fill="currentColor">{escape(row.label)}</text>'
             f'<text x="100%" y="{top + 15}" fill="currentColor" text-anchor="end">'
             f"{escape(row.note)}</text>"
             f'<rect class="measured-bar-{min(number, 1)}" x="0" y="{top + 22}" rx="2" '
-            f'width="{percent(row.value, whole)}" height="{BAR_THICK}" fill="currentColor" '
-            f'style="width:max(2px,{percent(row.value, whole)})"/>'
+            f'width="{width}" height="{BAR_THICK}" fill="currentColor"/>'
         )
         if row.low is not None and row.high is not None:
             low, high = percent(row.low, whole), percent(row.high, whole)
@@ -98,8 +101,14 @@ def bars(name: str, title: str, rows: Sequence[Bar]) -> str:
                 f'<line x1="{low}" x2="{low}" y1="{middle - 5}" y2="{middle + 5}"/>'
                 f'<line x1="{high}" x2="{high}" y1="{middle - 5}" y2="{middle + 5}"/></g>'
             )
-    description = "; ".join(f"{row.label}: {row.note}" for row in rows)
-    return frame(name, title, description, len(rows) * BAR_ROW, "".join(parts))
+    height = len(rows) * BAR_ROW
+    return frame(name, title, description_of(rows, found), height, "".join(parts))
+
+
+def description_of(rows: Sequence[Bar], found: str) -> str:
+    """Say each value in words, and what they show."""
+    values = "; ".join(f"{row.label}: {row.note}" for row in rows)
+    return f"{values}. {found}" if found else values
 
 
 def lanes(name: str, title: str, spans: Sequence[Span], axis: str) -> str:
@@ -142,16 +151,15 @@ def lanes(name: str, title: str, spans: Sequence[Span], axis: str) -> str:
 def draw_span(span: Span, labels: Sequence[str], top: int, whole: float) -> str:
     """Draw one span, or an instant as a line."""
     start = percent(span.start, whole)
-    tip = f"<title>{escape(span.label)}</title>"
     if span.start == span.end:
         return (
             f'<line class="measured-mark" x1="{start}" x2="{start}" y1="{top - 4}" '
-            f'y2="{top + LANE_THICK + 4}" stroke="currentColor" stroke-width="2">{tip}</line>'
+            f'y2="{top + LANE_THICK + 4}" stroke="currentColor" stroke-width="2"/>'
         )
     width = percent(span.end - span.start, whole)
     return (
         f'<rect class="measured-{label_class(span.label, labels)}" x="{start}" y="{top}" '
-        f'width="{width}" height="{LANE_THICK}" rx="2" fill="currentColor">{tip}</rect>'
+        f'width="{width}" height="{LANE_THICK}" rx="2" fill="currentColor"/>'
     )
 
 

@@ -39,7 +39,7 @@ def test_curves_are_well_formed_and_read_out(title: str, points: list[tuple[floa
         Curve("law", [Estimate(1.0, None, None, 1)] * len(points), computed=True),
     ]
 
-    picture = read(curves("n", title, axis, drawn, seconds))
+    picture = read(curves("n", title, axis, drawn))
 
     assert (picture.findtext(f"{SVG}title") or "") == title
     description = picture.findtext(f"{SVG}desc") or ""
@@ -52,7 +52,7 @@ def test_curves_are_well_formed_and_read_out(title: str, points: list[tuple[floa
 @given(TEXT, st.lists(st.builds(Bar, TEXT, TEXT, POSITIVE), min_size=2, max_size=6))
 def test_dots_are_well_formed_and_inside(title: str, rows: list[Bar]) -> None:
     """One dot for each row, between the left and the right end."""
-    picture = read(dots("n", title, rows, seconds))
+    picture = read(dots("n", title, rows))
 
     found = [float((dot.get("cx") or "").rstrip("%")) for dot in picture.findall(f"{SVG}circle")]
     assert len(found) == len(rows)
@@ -64,7 +64,7 @@ def test_dots_are_well_formed_and_inside(title: str, rows: list[Bar]) -> None:
 def test_a_logarithmic_scale_gives_equal_steps_to_equal_factors() -> None:
     """Ten times as much is as far from a hundred times as from one."""
     rows = [Bar("a", "", 1.0), Bar("b", "", 10.0), Bar("c", "", 100.0)]
-    picture = read(dots("n", "t", rows, seconds))
+    picture = read(dots("n", "t", rows))
 
     one, two, three = (
         float((dot.get("cx") or "").rstrip("%")) for dot in picture.findall(f"{SVG}circle")
@@ -75,9 +75,7 @@ def test_a_logarithmic_scale_gives_equal_steps_to_equal_factors() -> None:
 def test_values_that_are_no_numbers_stand_side_by_side() -> None:
     """Equal distances, in the order given."""
     drawn = [Curve("a", [exact(1.0), exact(2.0), exact(3.0)])]
-    picture = read(
-        curves("n", "t", Axis("start method", ["fork", "spawn", "other"]), drawn, seconds)
-    )
+    picture = read(curves("n", "t", Axis("start method", ["fork", "spawn", "other"]), drawn))
 
     xs = [float((mark.get("x") or "").rstrip("%")) for mark in picture.findall(f"{SVG}g/{SVG}svg")]
     assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1])

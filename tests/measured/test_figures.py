@@ -135,3 +135,36 @@ def test_a_record_of_a_command_is_shown_with_its_plate(site: Site) -> None:
     assert "CPython 3.11 · 2 cores" in built.text()
     assert "no record 'never'" in built.text("other")
     assert site.build("--strict").code != 0
+
+
+def timeline_of(spans: int) -> list[Run]:
+    """Make a timeline in which two lanes do something in turn, a second each."""
+    lanes = [[f"lane {n % 2}", "wait", float(n), n + 1.0] for n in range(spans)]
+    record = {"kind": "timeline", "title": "In turn", "spans": lanes, "printed": 0}
+    return [Run(records=[record], started="2026-01-01")]
+
+
+@pytest.mark.parametrize(
+    ("spans", "heads", "row"),
+    [
+        (16, "lane what from to", "lane 1 wait 15 s 16 s"),
+        (18, "lane what times together", "lane 1 wait 9 9 s"),
+    ],
+)
+def test_the_table_of_a_timeline_stays_readable(spans: int, heads: str, row: str) -> None:
+    """A row for each span; of very many, a row for what each lane did."""
+    text = " ".join(shown(timeline_of(spans)).split())
+    assert heads in text
+    assert row in text
+
+
+def test_a_figure_can_be_linked_and_read_out() -> None:
+    """Its caption leads to itself, and its picture's description says the ratio."""
+    arms = {"slow": sample(3.0), "quick_one": sample(1.0)}
+    record = {"kind": "comparison", "title": "Both", "arms": arms, "printed": 0}
+    html_of = figures.result_of(BLOCK, [Run(records=[record], started="2026-01-01")], SETTING)
+    assert '<figure class="measured" id="figure"><figcaption>Both<a class="headerlink"' in html_of
+    assert 'href="#figure"' in html_of
+    description = re.search(r"<desc[^>]*>(.*?)</desc>", html_of)
+    assert description
+    assert "slow takes 3.0 (no interval yet) times as long as quick one." in description[1]

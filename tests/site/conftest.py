@@ -1,14 +1,23 @@
-"""The real site, built once."""
+"""The real site, built once, served, and opened in a browser."""
 
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+EDIT_URI = "https://example.org/owner/handbook/edit/main/docs/"
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +29,7 @@ def build(
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "EDIT_URI": EDIT_URI},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -34,11 +43,64 @@ def build(
 
 @pytest.fixture(scope="session")
 def site(build: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
-    """Give the folder of the built site; a build that only warned has one too."""
+    """Give the folder of the built site, finished; a build that only warned has one too."""
     folder, _ = build
     if not (folder / "index.html").exists():
         pytest.skip("the site was not built: see test_build.py")
+    finish = [sys.executable, "-m", "handbook", "finish", str(folder)]
+    subprocess.run(finish, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=120, check=True)
     return folder
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def home(site: Path) -> Iterator[str]:
+    """Serve the built site on this machine alone."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def open_page(browser: "Browser", home: str) -> Iterator[Callable[..., "Page"]]:
+    """Give a function that opens a page of the site; none may complain or ask another host."""
+    contexts, complaints = [], []
+
+    def open_page(address: str, **settings: Any) -> "Page":  # noqa: ANN401 - Playwright's own
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(f"{address}: {error}"))
+        page.on(
+            "console",
+            lambda message: (
+                message.type == "error" and complaints.append(f"{address}: {message.text}")
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((home, "data:", "blob:"))
+                or complaints.append(f"{address}: asks for {request.url}")
+            ),
+        )
+        page.goto(home + address, wait_until="networkidle")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from types import FrameType
 
@@ -62,7 +62,7 @@ def exit_gracefully(*, drain_s: float) -> AbstractAsyncContextManager[asyncio.Ev
 
 
 @asynccontextmanager
-async def _handle(drain_s: float) -> AsyncIterator[asyncio.Event]:
+async def _handle(drain_s: float) -> AsyncGenerator[asyncio.Event, None]:
     loop, stop, asked = asyncio.get_running_loop(), asyncio.Event(), False
     limit, handlers = asyncio.timeout(None), ExitStack()
 

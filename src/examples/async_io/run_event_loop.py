@@ -60,7 +60,7 @@ async def gather_or_cancel(*coroutines: Coroutine[Any, Any, Result]) -> list[Res
                 raise RuntimeError("a coroutine ended as cancelled by nobody") from error
             raise
 
-    tasks = []
+    tasks: list[asyncio.Task[Result]] = []
     try:
         for one in coroutines:
             if not asyncio.iscoroutine(one):

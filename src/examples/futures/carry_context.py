@@ -55,7 +55,7 @@ def carry_context(executor: Executor) -> Executor:
         [Context variables](https://docs.python.org/3/library/contextvars.html) in the
         Python documentation.
     """
-    if not isinstance(executor, Executor):
+    if not isinstance(executor, Executor):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"executor must be an Executor, got {executor!r}")
     kinds = {kind.__name__ for kind in type(executor).__mro__}  # by name: to import them takes long
     if kinds & ELSEWHERE:

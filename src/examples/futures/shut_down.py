@@ -3,10 +3,10 @@
 Copy this file whole: standard library only, Python 3.11 or newer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["stop_on_error"]
 
@@ -55,7 +55,7 @@ def stop_on_error(executor: Pool, *, kill_workers: bool = False) -> AbstractCont
 
 
 @contextmanager
-def _stopping(executor: Pool, *, kill_workers: bool) -> Iterator[Pool]:
+def _stopping(executor: Pool, *, kill_workers: bool) -> Generator[Pool, None, None]:
     wanted = False
     try:
         yield executor
@@ -71,7 +71,7 @@ def _kill(executor: Executor) -> None:
     inside = vars(executor)  # named so on 3.11 to 3.15
     with inside["_shutdown_lock"]:  # while it is held, no worker is replaced
         inside["_max_workers"] = 0  # nor later
-        for process in list((inside["_processes"] or {}).values()):
+        for process in dict[int, Any](inside["_processes"] or ()).values():
             process.kill()
         if inside["_result_queue"] is not None:  # it is, if the block shut the executor down
             # For half a result the pool waits as long as anybody could send the other half.

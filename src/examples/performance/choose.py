@@ -114,7 +114,7 @@ def refuse_below(least: float, **numbers: float) -> None:
 
 def usable_cores() -> int:
     """Count the cores that this process may use."""
-    if hasattr(os, "process_cpu_count"):  # 3.13 or newer
+    if sys.version_info >= (3, 13):
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -127,6 +127,6 @@ async def end_of(call: Future[Result]) -> Result:
             cancelled = request
             call.cancel()
     if cancelled is not None:
-        answer.cancelled() or answer.exception()  # has been looked at
+        _ = answer.cancelled() or answer.exception()  # it has been looked at
         raise cancelled
     return answer.result()

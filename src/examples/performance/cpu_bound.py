@@ -72,4 +72,4 @@ def compute_in_parts(
         # Dropped from the end, for the executor takes them from the front.
         wait([call for call in reversed(calls) if not call.cancel()])
     # Only after an error are there parts that were cancelled; they come last, so it is raised.
-    return [call.result() for call in sorted(calls, key=Future.cancelled)]
+    return [call.result() for call in sorted(calls, key=lambda call: call.cancelled())]

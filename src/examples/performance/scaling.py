@@ -1,3 +1,6 @@
+# /// script
+# requires-python = ">=3.11"
+# ///
 """Measure the ceiling: how many cores' worth of computing a machine gives to independent copies.
 
 Copy this file whole: standard library only, Python 3.11 or newer.
@@ -5,10 +8,12 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 
 import multiprocessing
 import operator
+import os
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from threading import Barrier
 
 __all__ = ["measure_ceiling"]
@@ -101,3 +106,14 @@ def _run(compute: Callable[[], object], *, together: bool) -> None:
     if together:
         _start_line.wait()
     compute()
+
+
+def main() -> None:
+    """Say what this machine gives to as many copies as it has cores."""
+    copies = os.cpu_count() or 1
+    given = measure_ceiling(partial(sum, range(5_000_000)), copies=copies)
+    print(f"{copies} copies at once are given {given:.1f} cores' worth of computing here.")
+
+
+if __name__ == "__main__":
+    main()

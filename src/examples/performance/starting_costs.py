@@ -1,14 +1,20 @@
+# /// script
+# requires-python = ">=3.11"
+# ///
 """Measure what it costs to start and end something, with its spread.
 
 Copy this file whole: standard library only, Python 3.11 or newer.
 """
 
 import math
+import multiprocessing
 import operator
 import statistics
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from threading import Thread
+from typing import Any, NamedTuple
 
 __all__ = ["measure_start"]
 
@@ -96,3 +102,23 @@ def measure_start(
         rank += 1
     interval = ordered[rank - 1], ordered[-rank]
     return StartCost(statistics.median(ordered), *interval, samples, count)
+
+
+def main() -> None:
+    """Say what a thread and a process cost here, from start to end."""
+
+    def start_and_end(kind: Callable[..., Any], count: int) -> None:
+        workers = [kind(target=int) for _ in range(count)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    for kind in (Thread, multiprocessing.Process):
+        cost = measure_start(partial(start_and_end, kind))
+        median, low, high = (f"{seconds * 1e6:,.0f}" for seconds in cost[:3])
+        print(f"{kind.__name__}: {median} microseconds, from {low} to {high}")
+
+
+if __name__ == "__main__":
+    main()

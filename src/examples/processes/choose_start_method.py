@@ -83,8 +83,8 @@ def make_process_pool(
 
 
 def _usable_cores() -> int:
-    if hasattr(os, "process_cpu_count"):  # 3.13 or newer
-        cores = os.process_cpu_count()
+    if count := getattr(os, "process_cpu_count", None):  # 3.13 or newer
+        cores = count()
     elif hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:

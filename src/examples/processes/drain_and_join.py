@@ -82,7 +82,7 @@ def drain_and_join(
     for name, seconds in (("timeout_s", timeout_s), ("grace_s", grace_s)):
         if seconds is not None and not seconds > 0:  # so written, it refuses NaN too
             raise ValueError(f"{name} must be above 0, got {seconds}")
-    if not isinstance(queue, Queue):
+    if not isinstance(queue, Queue):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"queue must be a multiprocessing.Queue, got {queue!r}")
     todo = list(processes)
     for process in todo:

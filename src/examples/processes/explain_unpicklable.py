@@ -51,7 +51,7 @@ def explain_unpicklable(thing: object, *, name: str = "thing") -> list[str]:
         [What can be pickled and unpickled?](https://docs.python.org/3/library/pickle.html#what-can-be-pickled-and-unpickled)
         in the Python documentation.
     """
-    if not isinstance(name, str):
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"name must be a string, got {name!r}")
     return list(dict.fromkeys(_explain(thing, name, {})))
 
@@ -63,7 +63,7 @@ def _explain(thing: object, path: str, seen: dict[int, object]) -> list[str]:
     seen[id(thing)] = thing  # kept alive, so that no other object gets its id
     lines: list[str] = []
     try:
-        for step, part in () if reason == TOO_DEEP else _parts(thing):
+        for step, part in () if reason == TOO_DEEP else _parts(thing, type(thing)):
             lines += _explain(part, path + step, seen)
     except Exception:  # noqa: BLE001 - what cannot be taken apart is its own reason
         lines.clear()
@@ -88,17 +88,17 @@ def _refusal(thing: object) -> str:
     return ""
 
 
-def _parts(thing: object) -> Iterator[tuple[str, object]]:
-    if type(thing) is dict:
+def _parts(thing: Any, kind: type) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - of any kind
+    if kind is dict:
         yield from _items(thing.items())
-    elif type(thing) is list or type(thing) is tuple:
+    elif kind is list or kind is tuple:
         yield from ((f"[{index}]", part) for index, part in enumerate(thing))
     elif isinstance(thing, FunctionType):
         closure = inspect.getclosurevars(thing).nonlocals
         yield from ((f" closure {name!r}", part) for name, part in closure.items())
     elif isinstance(thing, MethodType):
         yield ".__self__", thing.__self__
-    elif isinstance(thing, partial):
+    elif issubclass(kind, partial):
         yield from ((f".{name}", getattr(thing, name)) for name in ("func", "args", "keywords"))
     elif not isinstance(thing, type):
         yield from _reduced(thing)
@@ -119,8 +119,8 @@ def _reduced(thing: object) -> Iterator[tuple[str, object]]:
     _, args, state, members, items, *_ = fields
     for index, part in enumerate(args):
         yield ".__class__" if part is type(thing) else f" argument {index}", part
-    for part in state if isinstance(state, tuple) else (state,):  # of slots: a pair
-        if isinstance(part, Mapping):
+    for part in state if issubclass(type(state), tuple) else (state,):  # of slots: a pair
+        if issubclass(type(part), Mapping):
             yield from ((f".{name}", value) for name, value in part.items())
         else:
             yield " state", part

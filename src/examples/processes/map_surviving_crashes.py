@@ -118,7 +118,7 @@ def map_surviving_crashes(  # noqa: C901, PLR0913 - what it promises takes as mu
                     process.join(1)
 
     jobs = starmap(attend, enumerate([pickle.dumps((call, item)) for item in items]))
-    waiting: dict[Any, Connection] = {}
+    running, waiting = list[Any](), dict[Any, Connection]()
     try:
         while running := [*waiting, *islice(jobs, max_workers - len(waiting))]:
             waiting = {job: pipe for job in running if (pipe := next(job, None))}

@@ -115,7 +115,7 @@ def run_programs(
 
 
 def _check(command: Sequence[str]) -> list[str]:
-    if isinstance(command, (str, bytes)) or not all(isinstance(part, str) for part in command):
+    if isinstance(command, (str, bytes)) or not all(isinstance(part, str) for part in command):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"a command must be a list of strings, got {command!r}")
     if not command or any(b"\0" in os.fsencode(part) for part in command):
         raise ValueError(f"a command must name a program, without null characters, got {command!r}")

@@ -71,7 +71,7 @@ def map_cpu_bound(
         gil = getattr(sys, "_is_gil_enabled", lambda: True)()  # 3.13 or newer
         run_in = "processes" if gil else "threads"
     todo = list(items)
-    cores = getattr(os, "process_cpu_count", os.cpu_count)() or 1  # 3.13 or newer
+    cores: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1  # 3.13 or newer
     if sys.platform == "win32":
         cores = min(cores, 61)  # a process pool takes no more there
     workers = min(workers or cores, max(1, len(todo)))

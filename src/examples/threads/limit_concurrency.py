@@ -4,7 +4,7 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 
 __all__ = ["ConcurrencyLimit"]
@@ -74,7 +74,7 @@ class ConcurrencyLimit:
         return self._hold(timeout_s)
 
     @contextmanager
-    def _hold(self, timeout_s: float | None) -> Iterator[None]:
+    def _hold(self, timeout_s: float | None) -> Generator[None, None, None]:
         if not self._permits.acquire(timeout=timeout_s):
             raise TimeoutError(f"no permit of {self._max_running} came free in {timeout_s:g} s")
         try:

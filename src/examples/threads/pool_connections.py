@@ -5,7 +5,7 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 
 import operator
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -88,7 +88,7 @@ class ConnectionPool(Generic[Connection]):
         self.close()
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Generator[Connection, None, None]:
         """Borrow a connection for a `with` block.
 
         What the block did is committed at its end. If it raises, it is rolled

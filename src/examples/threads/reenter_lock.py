@@ -4,7 +4,7 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 __all__ = ["Ledger"]
@@ -46,7 +46,7 @@ class Ledger:
                 raise ValueError(f"{account!r} must hold 0 or more, got {balance}")
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None, None, None]:
         """Keep every other thread out for the length of a `with` block."""
         with self._lock:
             yield

@@ -3,7 +3,7 @@
 Copy this file whole: standard library only, Python 3.11 or newer.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from threading import Thread
 
@@ -60,7 +60,7 @@ def start_workers(
 
 
 @contextmanager
-def _run(workers: dict[str, Callable[[], object]]) -> Iterator[dict[str, Thread]]:
+def _run(workers: dict[str, Callable[[], object]]) -> Generator[dict[str, Thread], None, None]:
     errors: dict[str, BaseException] = {}
 
     def run(name: str) -> None:

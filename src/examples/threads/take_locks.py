@@ -5,7 +5,7 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
@@ -69,7 +69,7 @@ def take_locks(*locks: _Lock, timeout_s: float | None = None) -> AbstractContext
 
 
 @contextmanager
-def _hold(ordered: list[_Lock], timeout_s: float | None) -> Iterator[None]:
+def _hold(ordered: list[_Lock], timeout_s: float | None) -> Generator[None, None, None]:
     if getattr(_this_thread, "blocks", 0):
         raise RuntimeError("take_locks does not nest: name all locks in one call")
     deadline = None if timeout_s is None else time.monotonic() + timeout_s

@@ -174,7 +174,7 @@ def tables(found: Mapping[Job, dict[str, Any]]) -> list[dict[str, object]]:
     rows = dict.fromkeys((number, method) for number, method, _ in sorted(cells))
     tables: list[dict[str, object]] = [
         {
-            "heads": ("", "Fault", "What must happen", "Tried on"),
+            "heads": ("Number", "Fault", "What must happen", "Tried on"),
             "rows": [
                 (str(number), *fault_cases.FAULTS[number], ", ".join(sorted(topics[number])))
                 for number in sorted(topics)

@@ -64,7 +64,7 @@ def changes_of(before: Document, now: Document) -> str:
         if (what := difference(old, new))
     ]
     builds = table(
-        ("", "The build before", "This build"),
+        ("What", "The build before", "This build"),
         [(name, facts(before)[name], facts(now)[name]) for name in facts(now)],
     )
     if not rows:

@@ -162,7 +162,9 @@ def build_facts(
         "Date": f"{now:%Y-%m-%d %H:%M} UTC",
         "Commit": commit or "not under version control",
     }
-    return markdown_table(("", "This build"), [(name, plain(one)) for name, one in facts.items()])
+    return markdown_table(
+        ("What", "This build"), [(name, plain(one)) for name, one in facts.items()]
+    )
 
 
 def gates_of_build(conditions: Conditions) -> str:

@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 async def map_with_semaphore(
-    call: Callable[[Item], Awaitable[Result]], items: Iterable[Item], *, max_running: int
+    call: Callable[[Item], Awaitable[Result]], items: Iterable[Item], *, limit: int
 ) -> list[Result]:
-    """Await `call(item)` for every item, at most `max_running` at a time."""
-    slots = asyncio.Semaphore(max_running)
+    """Await `call(item)` for every item, at most `limit` at a time."""
+    slots = asyncio.Semaphore(limit)
 
     async def call_in_slot(item: Item) -> Result:
         async with slots:

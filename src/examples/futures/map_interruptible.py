@@ -103,8 +103,8 @@ def _results(
                     pending.append(executor.submit(call, item))
             if not pending:
                 break
-            while not pending[0].done():
-                wait([pending[0]], 0.1)  # without a limit, Ctrl-C may be too late
+            while not _ctrl_c_held_back()(wait)([pending[0]], 0.1).done:
+                pass  # interrupted at once, it could leave the future locked for the pool
             if (error := pending[0].exception()) is not None:  # it may be falsy
                 raise error
             yield pending.popleft().result()

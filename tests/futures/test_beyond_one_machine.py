@@ -65,6 +65,8 @@ def cluster(tmp_path: Path) -> Iterator[str]:
     with contextlib.ExitStack() as started:
         start("scheduler", "--port", "0", "--scheduler-file", str(told))
         wait_for(told)
+        while not told.read_text(encoding="utf-8"):  # it is there before it is written
+            time.sleep(0.01)
         address = json.loads(told.read_text(encoding="utf-8"))["address"]
         for _ in range(2):
             start("worker", address, "--nthreads", "1", "--no-nanny", "--memory-limit", "0")

@@ -70,8 +70,8 @@ class Build:
         return rest.partition("</h2>")[2].partition("<h2 ")[0]
 
     def text(self, page: str = "index") -> str:
-        """Give the text of a page, with tags parsed off."""
-        return html.unescape(re.sub(r"<[^>]+>", "", self.html(page)))
+        """Give the text of a page, with tags and styles parsed off."""
+        return html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", "", self.html(page)))
 
     def shown(self, name: str, page: str = "index") -> str:
         """Give the text of one block's section, with tags parsed off."""

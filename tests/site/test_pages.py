@@ -94,7 +94,8 @@ def test_every_page_is_light(browser: Browser, home: str, site: Path) -> None:
         files = [urlsplit(one.url).path for one in asked if not one.url.startswith("data:")]
         size = sum(len(gzip.compress(file_of(site, path).read_bytes(), 9)) for path in files)
         nodes = page.evaluate(
-            "document.querySelectorAll('*').length - document.querySelectorAll('pre *').length"
+            "document.querySelectorAll('*').length"
+            " - document.querySelectorAll('.highlight, .highlight *, pre *').length"
         )
         # What lists the whole build, or every function, is no chapter's page.
         most_nodes = MOST_NODES if address.count("/") == 2 and "about/" not in address else 10_000

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
+
+from measured.runs import Run
 
 FOLDER = Path(__file__).parents[1] / "tools" / "bench_library"
 OVER = {"running": 0, "afterwards": 0, "begun": 30}
@@ -26,6 +28,15 @@ def load(name: str) -> ModuleType:
 
 
 findings = load("findings")
+TASK = {
+    "module": "thread_ways",
+    "name": "task",
+    "title": "A task",
+    "items": 10,
+    "ways": ["ours", "peer"],
+    "ours": [True, False],
+    "measures": ["cost", "ahead"],
+}
 
 
 def cost(cpu_s: float) -> dict[str, float]:
@@ -75,6 +86,41 @@ def test_a_ratio_is_of_pairs() -> None:
     found = example(peer={})
     found.costs = {1: [(cost(1), cost(2)), (cost(10), cost(20)), (cost(4), cost(2))]}
     assert found.ratio(1, "cpu_s").median == 2
+
+
+def test_a_plate_has_the_day_of_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one, whenever the record is written."""
+    monkeypatch.syspath_prepend(FOLDER)
+    command = load("__main__")
+
+    def known(series: tuple[SimpleNamespace, ...]) -> list[Run]:
+        day = 2 if series[-1].measure == "ahead" else 1
+        records = [cost(1) | {"pressure": 0.0, "ahead": 3}] * len(series)
+        return [Run(records=records, started=f"2026-01-0{day}T23:00:00+00:00")]
+
+    bench = SimpleNamespace(known=known, python=SimpleNamespace(name="CPython 3.15.0"))
+    plate = command.plate(bench, [command.findings_of(bench, TASK)])
+    assert plate.endswith(" · pairs: 1 · 10 calls each · CPU pressure 0.00 · 2026-01-02")
+
+
+def test_a_pair_is_kept_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run stopped between the two keeps neither; every other time ours is last."""
+    monkeypatch.syspath_prepend(FOLDER)
+    command = load("__main__")
+    ((ours, peer),) = command.pairs(TASK)
+    taken, kept = [], []
+
+    def take(series: object) -> Run:
+        taken.append(series)
+        return Run(records=[{"place": series.place}], started=f"{len(taken)}")
+
+    bench = SimpleNamespace(take=take, keep=lambda series, run: kept.append((series, run)))
+    progress = SimpleNamespace(begins=lambda _: None, done=lambda _: None)
+    for number in range(2):
+        command.take(bench, (ours, peer), number, progress)
+    assert taken == [ours, peer, peer, ours]
+    assert [series for series, _ in kept] == [(ours, peer)] * 2
+    assert [run.records for _, run in kept] == [[{"place": 0}, {"place": 1}]] * 2
 
 
 def test_the_worst_of_what_was_seen_is_told() -> None:

@@ -15,8 +15,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ from {module} import TASKS
 from series import measure
 
 if __name__ == "__main__":
-    measure(TASKS["{task}"], {place}, "{measure}")  # {remark}
+    measure(TASKS["{task}"], {place}, "{measure}")
 """
 CATALOGUE = """\
 from {module} import TASKS
@@ -66,14 +65,12 @@ class Series:
         task: The name of the task.
         place: Which way of it.
         measure: What is measured.
-        remark: Beside which way.
     """
 
     module: str
     task: str
     place: int
     measure: str
-    remark: str = ""
 
     @property
     def block(self) -> Block:
@@ -96,18 +93,18 @@ class Bench:
         """Name a series by all that it depends on."""
         return key_of(series.block, self.python, machine.describe_machine(), self.lock, PATHS)
 
-    def known(self, series: Series) -> list[Run]:
-        """Read what is kept of a series."""
-        return self.store.load(self.key(series))
+    def known(self, series: tuple[Series, ...]) -> list[Run]:
+        """Read what is kept of a series, or of a pair: each run has a record for each of them."""
+        return self.store.load(self.key(series[-1]))
 
     def take(self, series: Series) -> Run:
         """Measure a series once more, and keep nothing."""
         block = series.block
         return run(Job(block.source, self.python, PATHS, block.timeout_s))
 
-    def keep(self, series: Series, done: Run) -> None:
-        """Keep one more run."""
-        self.store.append(self.key(series), done)
+    def keep(self, series: tuple[Series, ...], done: Run) -> None:
+        """Keep one more run, all of a pair at once."""
+        self.store.append(self.key(series[-1]), done)
 
     def catalogue(self, module: str) -> list[dict[str, Any]]:
         """Ask a module for its tasks; none if it cannot be imported, which is said."""
@@ -136,24 +133,19 @@ def alone(task: dict[str, Any]) -> list[Series]:
 
 def pairs(task: dict[str, Any]) -> list[tuple[Series, Series]]:
     """List the pairs of a task: ours, and another way beside it."""
-    module, name = task["module"], task["name"]
-    return [
-        (
-            Series(module, name, 0, "cost", f"beside {way}"),
-            Series(module, name, place, "cost"),
-        )
-        for place, way in enumerate(task["ways"])
-        if place
-    ]
+    ours, *others = (
+        Series(task["module"], task["name"], place, "cost") for place in range(len(task["ways"]))
+    )
+    return [(ours, other) for other in others]
 
 
 def take(bench: Bench, series: tuple[Series, ...], number: int, progress: Report) -> None:
     """Measure a pair back to back, or one series; then keep it."""
     name = series[-1].block.name
     progress.begins(name)
-    taken = [(one, bench.take(one)) for one in series[:: -1 if number % 2 else 1]]
-    for one, done in taken:
-        bench.keep(one, done)
+    taken = {one: bench.take(one) for one in series[:: -1 if number % 2 else 1]}
+    records = [found(taken[one]) for one in series]
+    bench.keep(series, replace(taken[series[-1]], records=records))
     progress.done(name)
 
 
@@ -163,7 +155,7 @@ def take_all(bench: Bench, tasks: list[dict[str, Any]], rounds: int, counts: int
     by_itself = [one for task in tasks for one in alone(task)]
     every += [(one,) for one in sorted(by_itself, key=lambda one: one.measure == "memory")]
     wanted = {series: times(series[0], rounds, counts) for series in every}
-    known = {series: min(len(bench.known(one)) for one in series) for series in every}
+    known = {series: len(bench.known(series)) for series in every}
     missing = sum(max(0, wanted[series] - known[series]) for series in every)
     with progress_of(missing) as progress:
         for number in range(rounds):
@@ -183,11 +175,14 @@ def findings_of(bench: Bench, task: dict[str, Any]) -> Findings:
     """Gather what is known of a task."""
     findings = Findings(task["title"], task["items"], task["ways"], task["ours"])
     for place, pair in enumerate(pairs(task), 1):
-        both = zip(*(map(found, bench.known(one)) for one in pair), strict=False)
-        findings.costs[place] = list(both)
+        known = bench.known(pair)
+        findings.costs[place] = [(first, own) for first, own in (run.records for run in known)]
+        findings.day = max([findings.day, *(run.started[:10] for run in known)])
     for one in alone(task):
-        if known := bench.known(one):
-            findings.counted.setdefault(one.place, {})[one.measure] = worst(map(found, known))
+        if known := bench.known((one,)):
+            seen = worst(record for run in known for record in run.records)
+            findings.counted.setdefault(one.place, {})[one.measure] = seen
+            findings.day = max([findings.day, *(run.started[:10] for run in known)])
     return findings
 
 
@@ -202,10 +197,10 @@ def plate(bench: Bench, every: list[Findings]) -> str:
         where.processor,
         f"{where.cores} cores",
         where.system,
-        f"{min(map(len, ways))} pairs",
+        f"pairs: {min(map(len, ways))}",
         *(f"{findings.items:,} calls each" for findings in every if len(every) == 1),
         f"CPU pressure {statistics.median(told):.2f}" if told else "CPU pressure not told",
-        f"{datetime.now(UTC):%Y-%m-%d}",
+        max(findings.day for findings in every),
     )
     return " · ".join(facts)
 

@@ -35,6 +35,7 @@ class Findings:
         ours: Whether each is ours.
         costs: For each way but the first, pairs of records: the first way's, and its own.
         counted: For each way, what was counted, by what it is.
+        day: The last on which some of it was measured.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Findings:
     ours: Sequence[bool]
     costs: dict[int, list[tuple[Record, Record]]] = field(default_factory=dict)
     counted: dict[int, dict[str, Record]] = field(default_factory=dict)
+    day: str = ""
 
     def ratio(self, place: int, clock: str) -> Estimate | None:
         """Estimate a way's cost over ours by a clock; None if it cannot be done."""

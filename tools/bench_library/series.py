@@ -157,6 +157,8 @@ def ahead(task: Task, way: Way) -> Record:
             take(way, call, items, idle)
     except* LeftError:
         seen = read()
+    else:
+        raise RuntimeError("it ended before twenty results were taken")
     return {"ahead": seen.most_ahead, "most_running": seen.most_running}
 
 

@@ -39,8 +39,8 @@ for (const block of document.querySelectorAll(".highlight")) {
   const name = block.querySelector(".filename")?.textContent ?? "this code";
   button.setAttribute("aria-label", `Copy ${name}`);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(codeOf(code));
-    button.textContent = "Copied";
+    const copied = navigator.clipboard.writeText(codeOf(code));
+    button.textContent = await copied.then(() => "Copied", () => "Not allowed");
     setTimeout(() => (button.textContent = "Copy"), 2000);
   });
   block.append(button);
@@ -98,8 +98,7 @@ document.addEventListener("click", (event) => {
 
 // What an address points to is shown, and all that is folded is printed.
 function unfold() {
-  const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  for (let one = place; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
+  for (let one = document.querySelector(":target"); one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
 }
 addEventListener("hashchange", unfold);
 unfold();

@@ -1,7 +1,6 @@
 """`python -m handbook finish SITE`: what is done to a built site before it is published."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -31,7 +30,8 @@ def finish(site: Path) -> None:
     """
     with CONFIG.open(encoding="utf-8") as text:
         config = yaml_load(text)
-    name, home = config["site_name"], os.environ.get("SITE_URL", "")
+    name, home = config["site_name"], config.get("site_url") or ""
+    home = home and home.rstrip("/") + "/"
     write_last_changes(site, Path())
     write_build_changes(site, Path(".measured", "builds"))
     write_copies(site, Path(), home)

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from handbook.search_index import INDEX
+from handbook.security_policy import without_policy
 
 __all__ = ["ARCHIVE", "write_archive"]
 
@@ -15,7 +16,9 @@ OLDEST = (1980, 1, 1, 0, 0, 0)
 
 
 def write_archive(site: Path) -> None:
-    """Write the archive into the site; a link in it to a folder leads to the page in there.
+    """Write the archive into the site.
+
+    In it a link to a folder leads to the page in there, and a page has no policy.
 
     Args:
         site: The folder of the built site.
@@ -27,7 +30,8 @@ def write_archive(site: Path) -> None:
         for path in files:
             data = path.read_bytes()
             if path.suffix == ".html":
-                data = FOLDER_LINK.sub(with_page, data.decode()).encode()
+                text = without_policy(data.decode())  # on disk 'self' may match nothing
+                data = FOLDER_LINK.sub(with_page, text).encode()
             name = f"{archive.stem}/{path.relative_to(site).as_posix()}"
             packed.writestr(zipfile.ZipInfo(name, OLDEST), data, zipfile.ZIP_DEFLATED)
             if path == site / INDEX:  # from disk a page can load scripts only

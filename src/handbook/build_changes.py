@@ -49,11 +49,21 @@ def write_build_changes(site: Path, kept: Path) -> None:
 
 def build_before(document: Document, kept: Path) -> Document | None:
     """Find the newest document of another build that has the same form."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in kept.glob("*.json")]
     others = [
-        one for one in found if one.get("schema") == SCHEMA and one["made"] < document["made"]
+        one
+        for path in kept.glob("*.json")
+        if (one := read(path)).get("schema") == SCHEMA and one["made"] < document["made"]
     ]
     return max(others, key=lambda one: str(one["made"]), default=None)
+
+
+def read(path: Path) -> Document:
+    """Read a document; nothing if its file was cut off: a download or a build was ended."""
+    try:
+        document: Document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return document
 
 
 def changes_of(before: Document, now: Document) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bs4 import BeautifulSoup
@@ -40,8 +40,9 @@ def built_pages(site: Path, nav: list[Any]) -> Iterator[BuiltPage]:
         The pages, in reading order.
     """
     for chapter, source in entries(nav):
-        address = source.removesuffix(".md").removesuffix("index")
-        address = address and address.rstrip("/") + "/"
+        page = PurePosixPath(source).with_suffix("")
+        folder = page.parent if page.name == "index" else page
+        address = f"{folder}/" if folder.name else ""
         path = site / address / "index.html"
         if not path.is_file():
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = ["write_copies"]
 
 FOLDER = "code"
+TESTS_LICENSE = "LICENSE-of-tests.txt"
 BOX = re.compile(
     r'(?P<box><span class="filename">(?P<file>\w+\.py)</span>.*?</pre>\s*</div>)'
     r'(?:\n<p class="handbook-take\b[^>]*>.*?</p>)?',
@@ -34,6 +35,7 @@ def write_copies(site: Path, repository: Path, home: str) -> None:
     examples = repository / "src" / "examples"
     (site / FOLDER).mkdir(exist_ok=True)
     shutil.copyfile(examples / "LICENSE", site / FOLDER / "LICENSE.txt")
+    shutil.copyfile(repository / "LICENSE", site / FOLDER / TESTS_LICENSE)
     for chapter in sorted(path.parent for path in examples.glob("*/__init__.py")):
         folder = site / FOLDER / chapter.name
         folder.mkdir(exist_ok=True)
@@ -58,7 +60,7 @@ def with_line(chapter: Path, home: str, found: re.Match[str]) -> str:
 
 
 def line_under(source: Path, home: str) -> str:
-    """Write how a file can be had: itself, its licence, its test, and how it is run."""
+    """Write how a file can be had: itself and its test, their licences, and how they are run."""
     folder = f"{FOLDER}/{source.parent.name}"
     run = ""
     if SCRIPT.search(source.read_text(encoding="utf-8")):
@@ -68,5 +70,6 @@ def line_under(source: Path, home: str) -> str:
         '<p class="handbook-take">'
         f'<a href="../../{folder}/{source.name}" download>Download {source.name}</a> '
         f'<span><a href="../../{FOLDER}/LICENSE.txt">0BSD</a>, no conditions</span> '
-        f'<a href="../../{folder}/test_{source.name}">Its test</a>{run}</p>'
+        f'<span><a href="../../{folder}/test_{source.name}">Its test</a>: '
+        f'<a href="../../{FOLDER}/{TESTS_LICENSE}">MIT</a>, runs in a clone</span>{run}</p>'
     )

@@ -66,6 +66,6 @@ def last_change(path: Path) -> str:
     """Tell when a file was last changed: its last commit, else the file's own time."""
     try:
         told = git(path.parent, "log", "-1", "--format=%aI", "--", path.name).strip()
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         told = ""
     return told or datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")

@@ -6,7 +6,7 @@ from datetime import date
 from html import escape
 from pathlib import Path
 
-__all__ = ["write_last_changes"]
+__all__ = ["changes_in", "git", "write_last_changes"]
 
 PLACE = re.compile(r'<span data-changed="(?P<page>[^"]*)">[^<]*(?:<time[^>]*>[^<]*</time>)?</span>')
 
@@ -46,7 +46,7 @@ def changes_in(repository: Path) -> dict[str, date]:
         if git(repository, "rev-parse", "--is-shallow-repository").strip() != "false":
             return {}
         log = git(repository, "log", "--format=@%cs", "--name-only", "--no-renames", "--", "docs")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.SubprocessError):
         return {}
     changes: dict[str, date] = {}
     day = date.min
@@ -59,7 +59,7 @@ def changes_in(repository: Path) -> dict[str, date]:
 
 
 def git(repository: Path, *arguments: str) -> str:
-    """Ask git; it answers for this very folder or not at all."""
+    """Ask git about a folder."""
     command = ["git", "-C", str(repository), "-c", "core.quotePath=off", *arguments]
     return subprocess.run(  # noqa: S603 - arguments of our own
         command, check=True, capture_output=True, encoding="utf-8", timeout=60

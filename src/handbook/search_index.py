@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ OF_ZENSICAL = Path("search.json")
 CODE = re.compile(r"<(pre|table|figure|svg)\b.*?</\1>", re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
 SENTENCE = re.compile(r".*?[.!?](?=\s|$)", re.DOTALL)
-WORD = re.compile(r"[a-z][a-z0-9_]+")
+WORD = re.compile(r"[^\W\d_]\w+")
 LARGEST_SHARE = 0.25
 """Of the pages: a word that is on more of them tells none from the others."""
 
@@ -34,7 +35,7 @@ def write_search_index(site: Path, pages: Sequence[BuiltPage]) -> None:
     index["docs"] = [section for section in index["docs"] if not is_list_of_sources(section)]
     descriptions = {page.address: page.description for page in pages}
     for section in index["docs"]:
-        text = TAG.sub(" ", CODE.sub(" ", section["text"]))
+        text = unescape(TAG.sub(" ", CODE.sub(" ", section["text"])))
         section["text"] = " ".join(f"{descriptions.get(section['location'], '')} {text}".split())
     common = words_of_many_pages(index["docs"])
     known: dict[str, set[str]] = {}

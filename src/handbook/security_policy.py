@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-__all__ = ["PolicyError", "policy_of", "write_policies"]
+__all__ = ["PolicyError", "policy_of", "without_policy", "write_policies"]
 
 META = '<meta http-equiv="Content-Security-Policy" content="{}">'
 WRITTEN = re.compile(re.escape(META).replace(r"\{\}", '[^"]*') + r"\s*")
@@ -45,7 +45,9 @@ class Page(HTMLParser):
         self.forbidden += [
             f"<{tag} {name}>"
             for name, value in values.items()
-            if name == "style" or name.startswith("on") or value.startswith("javascript:")
+            if name == "style"
+            or name.startswith("on")
+            or value.strip().lower().startswith("javascript:")
         ]
         if tag == "style":
             self._inside = self.styles
@@ -85,6 +87,11 @@ def policy_of(page: Page) -> str:
     )
 
 
+def without_policy(text: str) -> str:
+    """Take the policy off a page that has one."""
+    return WRITTEN.sub("", text)
+
+
 def write_policies(site: Path) -> None:
     """Write its policy into each page of a built site.
 
@@ -96,7 +103,7 @@ def write_policies(site: Path) -> None:
     """
     faults = []
     for path in sorted(site.rglob("*.html")):
-        text = WRITTEN.sub("", path.read_text(encoding="utf-8"))
+        text = without_policy(path.read_text(encoding="utf-8"))
         page = Page()
         page.feed(text)
         page.close()

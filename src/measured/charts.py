@@ -17,7 +17,7 @@ from measured.wording import seconds
 __all__ = ["Axis", "Curve", "curve_key", "curves", "dots", "log_ticks", "written"]
 
 PLOT_HEIGHT, TOP, FOOT = 240, 24, 44
-LEFT, RIGHT = 14.0, 98.0  # percent of the width: the heights stand left of the curves
+LEFT, RIGHT = 20.0, 98.0  # percent of the width: the heights stand left of the curves
 DOT_ROW = 44
 STYLES = 6
 DASHES = ("", "7 4", "2 3", "10 3 2 3", "14 4", "5 2")

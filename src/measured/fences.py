@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ STAY = Path(__file__).with_name("stay.js")
 FIGURES = Path(__file__).with_name("figures.css")
 VIEW = "[[measured "
 FIGURE = re.compile(r'<figure class="measured" id="([^"]+)"')
+FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
+HEADING = re.compile(r"# |=+\s*$")
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n+", re.DOTALL)
 
 
@@ -269,11 +272,13 @@ def load_site(config_file: Path) -> Site:
     """Open the site that a mkdocs.yml describes, as the command line does.
 
     Raises:
-        FenceError: If the file is not in order, or does not list the extension.
+        FenceError: If the file is not in order, or does not list the extension; or without MkDocs.
     """
-    from mkdocs.config import load_config  # noqa: PLC0415 - a build by Zensical does without
-    from mkdocs.exceptions import MkDocsException  # noqa: PLC0415 - likewise
-
+    try:
+        from mkdocs.config import load_config  # noqa: PLC0415 - a build by Zensical does without
+        from mkdocs.exceptions import MkDocsException  # noqa: PLC0415 - likewise
+    except ModuleNotFoundError as error:
+        raise FenceError(f"{config_file.name} is read by MkDocs: install mkdocs") from error
     try:
         config = load_config(config_file=str(config_file))
     except MkDocsException as error:
@@ -363,8 +368,9 @@ class PageFences(Preprocessor):
         self.blocks = list(blocks_of(self.site().docs, text, self.place()[0]))
         if self.blocks or any(line.startswith(VIEW) for line in lines):
             style = self.md.htmlStash.store(f"<style>{style_of_figures()}</style>")
-            # Not before the heading: what comes first is the title of the page.
-            place = next((at for at, line in enumerate(lines, 1) if line.startswith("# ")), 0)
+            # Not before the heading: what comes first is the title of the page. Nor in a fence.
+            above = takewhile(lambda line: not FENCE.match(line), lines)
+            place = next((at for at, line in enumerate(above, 1) if HEADING.match(line)), 0)
             lines = [*lines[:place], "", style, "", *lines[place:]]
         if self.site().schedule.shared:  # served, and loaded again as figures arrive
             script = f"<script>\n{STAY.read_text(encoding='utf-8')}</script>"

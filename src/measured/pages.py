@@ -195,7 +195,9 @@ def gates_of_claims(judged: Iterable[tuple[Block, Judged]], page: str) -> str:
         ratio = f"{words(one.claim.over)} / {words(one.claim.under)}"
         cells = [
             ", ".join(
-                f"{plain(gate.found)} {met(gate)}" for gate in one.own_gates if gate.kind == kind
+                f"{plain(gate.found)}\N{NO-BREAK SPACE}{met(gate)}"
+                for gate in one.own_gates
+                if gate.kind == kind
             )
             for kind in heads
         ]

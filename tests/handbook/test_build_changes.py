@@ -122,6 +122,15 @@ def test_a_build_is_set_beside_the_one_before_it_and_no_older_one(builds: Builds
     assert len(list(builds.kept.iterdir())) == 2
 
 
+@pytest.mark.parametrize("text", ["", '{"schema": "', "<h1>404</h1>"])
+def test_a_document_that_is_cut_off_is_none(builds: Builds, text: str) -> None:
+    """As one that came in part, or that a build was ended at."""
+    builds.kept.mkdir()
+    (builds.kept / "published.json").write_text(text, encoding="utf-8")
+
+    assert "No build before is known" in builds.publish(document(1, ("A.", "holds", 2, 3)))
+
+
 def test_a_build_without_measurements_says_so(builds: Builds) -> None:
     """As that of `mkdocs build` alone."""
     (builds.site / PAGE).write_text(EMPTY, encoding="utf-8")

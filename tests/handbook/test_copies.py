@@ -11,6 +11,7 @@ BOX = (
     "<pre><code>code</code></pre></div>\n<p>After.</p>\n"
 )
 FILES = {
+    "LICENSE": "the notice stays",
     "src/examples/LICENSE": "no conditions",
     "src/examples/threads/__init__.py": "",
     "src/examples/threads/wait.py": "wait = 1\n",
@@ -44,8 +45,8 @@ def finished(site: Path, page: str, home: str = "") -> str:
     return (site / page / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_file_can_be_had_with_its_test_and_its_licence(site: Path) -> None:
-    """Under its box are links to the three, and they are there as the repository has them."""
+def test_a_file_can_be_had_with_its_test_and_the_licences(site: Path) -> None:
+    """Under its box are links to both and their licences, as the repository has them."""
     page = finished(site, "threads/wait")
 
     line = page.split("</pre></div>\n", 2)[1].split("\n")[0]
@@ -53,11 +54,13 @@ def test_a_file_can_be_had_with_its_test_and_its_licence(site: Path) -> None:
         ("code/threads/wait.py", "src/examples/threads/wait.py"),
         ("code/threads/test_wait.py", "tests/threads/test_wait.py"),
         ("code/LICENSE.txt", "src/examples/LICENSE"),
+        ("code/LICENSE-of-tests.txt", "LICENSE"),
     ):
         assert f'href="../../{target}"' in line
         assert (site / target).read_bytes() == (site.parent / source).read_bytes()
     assert 'wait.py" download>Download wait.py</a>' in line
     assert "0BSD</a>, no conditions" in line
+    assert "MIT</a>, runs in a clone" in line
 
 
 def test_a_broken_file_is_said_to_be_broken_and_cannot_be_had(site: Path) -> None:

@@ -11,7 +11,9 @@ from handbook.last_changes import write_last_changes
 
 PLACES = '<span data-changed="a.md"></span> <span data-changed="b/c.md"></span>'
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+pytestmark = pytest.mark.skipif(
+    shutil.which("git") is None, reason="no git here: on Debian or Ubuntu, sudo apt install git"
+)
 
 
 def git(folder: Path, *arguments: str, day: str = "2026-01-01") -> None:

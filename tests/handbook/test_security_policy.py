@@ -56,6 +56,7 @@ def test_inline_scripts_and_styles_are_named_by_their_hashes(tmp_path: Path) -> 
         ('<p style="color: red">a</p>', "<p style>"),
         ('<button onclick="go()">a</button>', "<button onclick>"),
         ('<a href="javascript:go()">a</a>', "<a href>"),
+        ('<a href=" JavaScript:go()">a</a>', "<a href>"),
     ],
 )
 def test_what_no_strict_policy_allows_is_an_error(tmp_path: Path, body: str, found: str) -> None:

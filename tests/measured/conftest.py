@@ -1,8 +1,10 @@
 """Small sites of the engine's tests, really built in a process of their own."""
 
 import html
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -21,6 +23,7 @@ import pytest
 
 from measured.control import COMPUTING, COPIES, WAITING
 from measured.fences import load_site
+from measured.machine import describe_interpreter
 from measured.runs import Run
 from measured.schedule import CONTROL
 from measured.store import Store
@@ -267,6 +270,39 @@ def make_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Site]:
 def build_type() -> type[Build]:
     """Give the type of a build, for what was built in another way."""
     return Build
+
+
+def write_python(path: Path, name: str, code: str = "") -> Path:
+    """Write a program that says it is some Python.
+
+    Args:
+        path: The program.
+        name: What it says it is, as "CPython 3.99.0".
+        code: Lines of a shell; after them it runs a block with the Python of the tests.
+    """
+    version = tuple(map(int, name.split()[1].split(".")))
+    free = "free-threaded" in name
+    told = replace(
+        describe_interpreter(), name=name, version=version, gil=not free, executable=str(path)
+    )
+    answer, python = shlex.quote(json.dumps(asdict(told))), shlex.quote(sys.executable)
+    lines = [
+        "#!/bin/sh",
+        f'if [ "$1" = -I ]; then printf "%s" {answer}; exit; fi',
+        code,
+        f'exec {python} "$@"',
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pretend_python() -> Callable[..., Path]:
+    """Give a function that writes a program that says it is some Python."""
+    if sys.platform == "win32":
+        pytest.skip("a script is no program on Windows")
+    return write_python
 
 
 @pytest.fixture

@@ -455,3 +455,20 @@ def test_a_comparison_by_hand_prints_a_table(tmp_path: Path) -> None:
     assert "Long & <longer>." in done.stdout
     assert "at least 1 claimed" in done.stdout
     assert done.stdout.index("first é text") < done.stdout.index("third text")
+
+
+@pytest.mark.parametrize("heading", ["# Title\n", "Title\n=====\n", "", "~~~\n# no title\n~~~\n"])
+def test_the_style_of_figures_stands_below_the_title(site: Site, heading: str) -> None:
+    """Once, above all else but the title, however that is written, and never within code."""
+    code = "# a comment\n=====\n"
+    block = '```python exec="on" id="said"\nprint(\'said\')\n```\n'
+    site.write("docs/index.md", f"{heading}\n```python\n{code}```\n\n{block}")
+    build = site.build("--strict")
+    assert build.code == 0, build.log
+    html = build.html()
+
+    assert html.count("<style>") == 1
+    before, _, after = html.partition("<style>")
+    assert ("</h1>" in before) == heading.startswith(("# ", "T"))
+    assert "<code" not in before
+    assert re.search(r"# a comment\s+=====", re.sub("<[^>]+>", "", after))

@@ -13,6 +13,8 @@ import pytest
 from rich.console import Console
 
 from measured.blocks import Block
+from measured.errors import FenceError
+from measured.fences import load_site
 from measured.interpreters import own_interpreter
 from measured.machine import Machine, usable_cores
 from measured.runs import Run
@@ -21,6 +23,7 @@ from measured.terminal import show_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.measured.conftest import Build, Site
 
@@ -234,6 +237,15 @@ def test_a_site_without_the_extension_is_a_clear_error(site: Site) -> None:
     assert run.code == 1
     assert "mkdocs.yml does not list measured.fences" in run.log
     assert "Traceback" not in run.log
+
+
+def test_without_mkdocs_the_configuration_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As beside Zensical alone: one line says what to install."""
+    monkeypatch.setitem(sys.modules, "mkdocs.config", None)
+    with pytest.raises(FenceError, match=r"^mkdocs\.yml is read by MkDocs: install mkdocs$"):
+        load_site(tmp_path / "mkdocs.yml")
 
 
 def test_a_configuration_that_is_not_there_is_a_clear_error(site: Site) -> None:

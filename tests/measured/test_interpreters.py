@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shlex
 import sys
 import sysconfig
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from tests.measured.conftest import Site
 
 OWN = replace(describe_interpreter(), name="CPython 3.11.7", version=(3, 11, 7), gil=True)
-NO_SCRIPTS = pytest.mark.skipif(sys.platform == "win32", reason="a script is no program there")
 
 
 @pytest.fixture
@@ -43,26 +40,12 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def pretend(alone: Path) -> Callable[..., Path]:
+def pretend(alone: Path, pretend_python: Callable[..., Path]) -> Callable[..., Path]:
     """Give a function that puts a program on PATH that says it is some Python."""
     alone.mkdir()
 
     def pretend(program: str, name: str, code: str = "", folder: Path = alone) -> Path:
-        """Write it; it runs a block with the Python of the tests, after `code` of a shell."""
-        path = folder / program
-        version = tuple(map(int, name.split()[1].split(".")))
-        free = "free-threaded" in name
-        told = replace(OWN, name=name, version=version, gil=not free, executable=str(path))
-        answer, python = shlex.quote(json.dumps(asdict(told))), shlex.quote(sys.executable)
-        lines = [
-            "#!/bin/sh",
-            f'if [ "$1" = -I ]; then printf "%s" {answer}; exit; fi',
-            code,
-            f'exec {python} "$@"',
-        ]
-        path.write_text("\n".join(lines), encoding="utf-8")
-        path.chmod(0o755)
-        return path
+        return pretend_python(folder / program, name, code)
 
     return pretend
 
@@ -103,7 +86,6 @@ def test_a_block_begins_as_its_interpreter_was_built(
     assert interpreters.own_interpreter.__wrapped__().gil is not bool(free)
 
 
-@NO_SCRIPTS
 def test_a_free_threaded_build_is_told_from_the_default_one(pretend: Callable[..., Path]) -> None:
     """Of the same version; PyPy and GraalPy stand below the builds of CPython."""
     pretend("python3.15t", "CPython 3.15.2 free-threaded")
@@ -120,7 +102,6 @@ def test_a_free_threaded_build_is_told_from_the_default_one(pretend: Callable[..
     assert [one.gil for one in find_interpreters() if "3.15.2" in one.name] == [True, False]
 
 
-@NO_SCRIPTS
 def test_each_build_is_found_once(
     pretend: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -143,7 +124,6 @@ def test_each_build_is_found_once(
     assert names() == ["CPython 3.14.9", "CPython 3.15.2"]
 
 
-@NO_SCRIPTS
 def test_builds_that_are_not_here_are_named(pretend: Callable[..., Path]) -> None:
     """A free-threaded build is not the default one of its version, and PyPy is no CPython."""
     pretend("python3.12", "CPython 3.12.9")
@@ -175,7 +155,6 @@ def test_a_free_threaded_build_says_so_and_has_results_of_its_own(
     assert len(keys) == 2
 
 
-@NO_SCRIPTS
 def test_each_python_is_a_row_and_a_failure_is_one_too(
     site: Site, pretend: Callable[..., Path]
 ) -> None:
@@ -205,7 +184,6 @@ def test_each_python_is_a_row_and_a_failure_is_one_too(
     )
 
 
-@NO_SCRIPTS
 def test_pictures_of_several_pythons_can_be_told_apart(
     site: Site, pretend: Callable[..., Path]
 ) -> None:

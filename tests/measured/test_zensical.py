@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.measured.conftest import Build, Site
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("zensical") is None, reason="Zensical is not installed"
+    importlib.util.find_spec("zensical") is None, reason="no Zensical here: make environment"
 )
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 EDIT_URI = "https://example.org/owner/handbook/edit/main/docs/"
+ENVIRONMENT = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "EDIT_URI": EDIT_URI, "SITE_URL": ""}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def build(
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "EDIT_URI": EDIT_URI},
+        env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -42,13 +43,20 @@ def build(
 
 
 @pytest.fixture(scope="session")
-def site(build: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
-    """Give the folder of the built site, finished; a build that only warned has one too."""
-    folder, _ = build
+def site(request: pytest.FixtureRequest) -> Path:
+    """Give the folder of the built site, finished; a build that only warned has one too.
+
+    If BUILT_SITE names a folder, it is that one, as it is: what is to be published.
+    """
+    if built := os.environ.get("BUILT_SITE"):
+        return Path(built).resolve()
+    folder, _ = request.getfixturevalue("build")
     if not (folder / "index.html").exists():
         pytest.skip("the site was not built: see test_build.py")
     finish = [sys.executable, "-m", "handbook", "finish", str(folder)]
-    subprocess.run(finish, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=120, check=True)
+    subprocess.run(
+        finish, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, timeout=120, check=True
+    )
     return folder
 
 

@@ -8,7 +8,7 @@ export NO_MKDOCS_2_WARNING := 1
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-environment:
+environment: ## make .venv from requirements.lock, or bring it up to date
 	@$(PYTHON) tools/environment.py
 
 serve: environment ## the handbook on http://127.0.0.1:8000 at once, measured while you read

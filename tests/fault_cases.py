@@ -6,10 +6,11 @@ what it leaves. One with a parameter gets the start method of processes. Test an
 find the same cases here.
 """
 
+import asyncio
 import importlib
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -218,6 +219,30 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+async def stubborn(*_: object) -> None:
+    """Take fifty turns of the loop to be cancelled."""
+    try:
+        await asyncio.get_running_loop().create_future()
+    except asyncio.CancelledError:
+        for _turn in range(50):
+            await asyncio.sleep(0)
+        raise
+
+
+async def cancel_at(turn: int, caller: Coroutine[Any, Any, object], times: int = 1) -> None:
+    """Cancel a caller so many turns after its start: it ends so, and no task outlives it."""
+    task = asyncio.create_task(caller)
+    for _ in range(turn):
+        await asyncio.sleep(0)
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert len(asyncio.all_tasks()) == 1
+    assert times > 1 or task.cancelling() == 1
 
 
 def find_cases() -> Iterator[Case]:

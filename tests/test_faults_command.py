@@ -1,4 +1,4 @@
-"""make faults: what is known is not run again, what failed is told, and Ctrl-C leaves nothing."""
+"""make faults: what is known is not run again, what failed is told, and a signal leaves nothing."""
 
 import contextlib
 import importlib.util
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,8 +22,9 @@ CASE = "first_success limits_that_are_none on CPython "
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """Load it, with files of its own."""
+    at_sigterm = signal.getsignal(signal.SIGTERM)
     monkeypatch.syspath_prepend(TOOLS)
     spec = importlib.util.spec_from_file_location("faults_command", TOOLS / "faults.py")
     assert spec is not None
@@ -33,7 +35,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "KNOWN", tmp_path / "known.jsonl")
     monkeypatch.setattr(module, "RECORD", tmp_path / "record.json")
     monkeypatch.setattr(module, "find_interpreters", lambda: [own_interpreter()])
-    return module
+    yield module
+    signal.signal(signal.SIGTERM, at_sigterm)
 
 
 def run(command: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:  # noqa: ANN401 - an exit code or a word
@@ -95,7 +98,12 @@ def test_time_that_is_up_says_what_is_left(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no signal can be sent to a process")
-def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_a_signal_leaves_no_process(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     """Not the cases, not the computing processes, not what a case has started."""
     script = f"""
         import importlib.util, signal, sys
@@ -108,14 +116,20 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
         sys.argv = ["faults", "--only", "call_that_never_ends"]
         command.main()
         """
-    code = "\n".join(line.strip() for line in script.splitlines())
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while "SIG_IGN" not in " ".join((seen := family_of(process.pid)).values()):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) != 0
-    _, alive = psutil.wait_procs(seen, 10)
-    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+    lines = "\n".join(line.strip() for line in script.splitlines())
+    seen: dict[psutil.Process, str] = {}
+    try:
+        with subprocess.Popen([sys.executable, "-c", lines], stderr=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 60
+            while "SIG_IGN" not in " ".join((seen := family_of(process.pid)).values()):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(sent)
+            assert process.wait(60) == code
+        _, alive = psutil.wait_procs(seen, 10)
+        assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+    finally:  # of a command that left some
+        for one in seen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import re
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -247,6 +248,7 @@ def main() -> None:
     parser.add_argument("--beside", type=int, default=2, help="so many computing processes")
     parser.add_argument("--only", default="", help="part of the names; no record is written")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that we end all
     KNOWN.parent.mkdir(exist_ok=True)
     wanted, known = list(jobs(asked.times, asked.only)), load()
     todo = [job for job in wanted if job.key not in known]

@@ -22,13 +22,15 @@
       continue;
     }
     const questions = [...node.tHead.rows[0].cells].map(words).slice(0, -OUTCOMES);
-    for (const { cells } of node.tBodies[0].rows)
+    for (const { cells } of node.tBodies[0].rows) {
+      for (const cell of cells) if (words(cell) === "any") cell.className = "guide-any";
       rows.push({
         answers: [headings, ...questions.map((question, at) => [question, words(cells[at])])].map(
           ([question, option]) => ({ question, option }),
         ),
         outcome: [...cells].slice(-OUTCOMES),
       });
+    }
   }
 
   const chosen = new Set();

@@ -11,6 +11,7 @@ __all__ = ["ARCHIVE", "write_archive"]
 
 ARCHIVE = "measured-concurrency.zip"
 FOLDER_LINK = re.compile(r"""(?P<head>\shref=["']?)(?P<path>[^"'\s>?#]*)(?=[?#"'\s>])""")
+OWN_LINK = re.compile(rf"""\shref=["']?[^"'\s>]*{re.escape(ARCHIVE)}["']?""")
 OLDEST = (1980, 1, 1, 0, 0, 0)
 """The first day that the format knows: with it, the same site is the same file."""
 
@@ -18,7 +19,8 @@ OLDEST = (1980, 1, 1, 0, 0, 0)
 def write_archive(site: Path) -> None:
     """Write the archive into the site.
 
-    In it a link to a folder leads to the page in there, and a page has no policy.
+    In it a link to a folder leads to the page in there, none to the archive itself, and no page has
+    a policy.
 
     Args:
         site: The folder of the built site.
@@ -31,7 +33,7 @@ def write_archive(site: Path) -> None:
             data = path.read_bytes()
             if path.suffix == ".html":
                 text = without_policy(data.decode())  # on disk 'self' may match nothing
-                data = FOLDER_LINK.sub(with_page, text).encode()
+                data = FOLDER_LINK.sub(with_page, OWN_LINK.sub("", text)).encode()
             name = f"{archive.stem}/{path.relative_to(site).as_posix()}"
             packed.writestr(zipfile.ZipInfo(name, OLDEST), data, zipfile.ZIP_DEFLATED)
             if path == site / INDEX:  # from disk a page can load scripts only

@@ -49,7 +49,7 @@ HEADER = re.compile(r"^[ \t>]*(?:`{3,}|~{3,}).*?\bid=([\"']?)(?P<name>[^\s\"'}]+
 STAY = Path(__file__).with_name("stay.js")
 FIGURES = Path(__file__).with_name("figures.css")
 VIEW = "[[measured "
-FIGURE = re.compile(r'<figure class="measured" id="([^"]+)"')
+FIGURE = re.compile(r'<(?:figure class="measured"|p class="measured-waiting") id="([^"]+)"')
 FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
 HEADING = re.compile(r"# |=+\s*$")
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n+", re.DOTALL)
@@ -412,7 +412,7 @@ class PageViews(Preprocessor):
 
 
 class FigureAnchors(Postprocessor):
-    """Tells MkDocs the anchors of figures, which it does not see: it checks links to them."""
+    """Tells MkDocs the anchors of figures, also of those to come: it checks links to them."""
 
     def run(self, text: str) -> str:
         """Look at the finished page."""

@@ -98,9 +98,10 @@ def pythons_table(rows: Iterable[tuple[str, str]], absent: str) -> str:
     return f'<table class="measured-pythons"><tbody>{body}</tbody></table>{note}'
 
 
-def waiting_notice() -> str:
-    """Say that a block's result is still to come."""
-    return '<p class="measured-waiting">Not measured yet. This page refreshes when it is.</p>'
+def waiting_notice(block: Block) -> str:
+    """Say that a block's result is still to come, where links to its figure lead."""
+    text = "Not measured yet. This page refreshes when it is."
+    return f'<p class="measured-waiting" id="{escape(block.name)}">{text}</p>'
 
 
 def message_notice(title: str, text: str, before: str = "") -> str:

@@ -147,7 +147,7 @@ class Site:
         """
         block, interpreter = task.block, task.interpreter
         if not runs:
-            return pages.waiting_notice()
+            return pages.waiting_notice(block)
         failures, notice = self.schedule.failures(task), ""
         if trouble := trouble_of(runs, failures, block.fails):
             errors = pages.last_lines(failures[-1].errors)

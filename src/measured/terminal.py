@@ -116,7 +116,7 @@ def show_comparison(console: Console, task: Task, runs: list[Run], title: str, s
     rounds = rounds_of(runs, title)
     baseline = next(iter(rounds[0]))
     heads = ("arm", "time of a call", f"{baseline} / arm")
-    table = Table(*heads, title=f"{escape(title)} ({len(rounds)} pairs)")
+    table = Table(*heads, title=f"{escape(title)} (pairs: {len(rounds)})")
     for arm in rounds[0]:
         time = estimate([arms[arm].wall_s for arms in rounds])
         ratio = estimate([arms[baseline].wall_s / arms[arm].wall_s for arms in rounds])

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 from examples.async_io.first_success import first_success
-from fault_cases import Falsy, faces, fails
+from fault_cases import Falsy, cancel_at, faces, fails, raises, stubborn
 
 
 class Other(BaseException):
@@ -15,16 +17,6 @@ async def fail(error: BaseException) -> None:
     """Raise it, in the next turn."""
     await asyncio.sleep(0)
     raise error
-
-
-async def stubborn() -> None:
-    """Take fifty turns to be cancelled."""
-    try:
-        await asyncio.get_running_loop().create_future()
-    except asyncio.CancelledError:
-        for _ in range(50):
-            await asyncio.sleep(0)
-        raise
 
 
 @faces(16, 17)
@@ -65,18 +57,15 @@ def no_exception() -> None:
 
 @faces(18)
 def limits_that_are_none() -> None:
-    """Refused, and no call begins."""
-
-    async def main() -> None:
-        for calls, stagger_s, kind in (
-            ([], 0, ValueError),
-            ([stubborn], -1, ValueError),
-            ([stubborn], "x", TypeError),
-            ([1], 0, TypeError),
-        ):
-            await fails(kind, first_success(*calls, stagger_s=stagger_s))  # type: ignore[arg-type]
-
-    asyncio.run(main())
+    """Refused at the call, and none begins."""
+    cases: list[tuple[Any, Any, type[Exception]]] = [
+        ([], 0, ValueError),
+        ([stubborn], -1, ValueError),
+        ([stubborn], "x", TypeError),
+        ([1], 0, TypeError),
+    ]
+    for calls, stagger_s, kind in cases:
+        raises(kind, partial(first_success, *calls, stagger_s=stagger_s))
 
 
 @faces(19)
@@ -89,17 +78,8 @@ def cancelled_at_any_turn() -> None:
                 stubborn, lambda: fail(OSError()), stubborn, stubborn, stagger_s=0.001
             )
 
-    async def main(turns: int) -> None:
-        caller = asyncio.create_task(race())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        caller.cancel()
-        await asyncio.wait([caller])
-        assert caller.cancelled()
-        assert (caller.cancelling(), len(asyncio.all_tasks())) == (1, 1)
-
-    for turns in range(7):
-        asyncio.run(main(turns))
+    for turn in range(7):
+        asyncio.run(cancel_at(turn, race()))
 
 
 @faces(20)

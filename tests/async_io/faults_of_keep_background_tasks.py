@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from examples.async_io.keep_background_tasks import BackgroundTasks
-from fault_cases import Falsy, faces, raises
+from fault_cases import Falsy, cancel_at, faces, raises, stubborn
 
 
 class Other(BaseException):
@@ -46,30 +47,18 @@ def limits_that_are_none() -> None:
 def cancelled_at_any_turn() -> None:
     """In the start, the wait, the clean-up of a stubborn task, with a limit in time around."""
 
-    async def stubborn() -> None:
-        try:
-            await asyncio.get_running_loop().create_future()
-        except asyncio.CancelledError:
-            for _ in range(50):
-                await asyncio.sleep(0)
+    async def swallow() -> None:
+        with suppress(asyncio.CancelledError):
+            await stubborn()
 
     async def serve() -> None:
         async with asyncio.timeout(50), BackgroundTasks(drain_s=0.01) as background:
             for _ in range(3):
-                background.create_task(stubborn())
+                background.create_task(swallow())
                 await asyncio.sleep(0)
 
-    async def main(turns: int) -> None:
-        caller = asyncio.create_task(serve())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        caller.cancel()
-        await asyncio.wait([caller])
-        assert caller.cancelled()
-        assert (caller.cancelling(), len(asyncio.all_tasks())) == (1, 1)
-
-    for turns in range(6):
-        asyncio.run(main(turns))
+    for turn in range(6):
+        asyncio.run(cancel_at(turn, serve()))
 
 
 @faces(20)

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from examples.async_io.map_bounded import map_bounded, stream_bounded
-from fault_cases import Falsy, faces, fails, raises
+from fault_cases import Falsy, cancel_at, faces, fails, raises, stubborn
 
 
 async def drain(stream: Any) -> None:  # noqa: ANN401 - of any kind
@@ -164,16 +164,6 @@ def limits_that_are_none() -> None:
     assert list(items) == [1]
 
 
-async def stubborn(_: int) -> None:
-    """Take fifty turns to be cancelled."""
-    try:
-        await asyncio.get_running_loop().create_future()
-    except asyncio.CancelledError:
-        for _ in range(50):
-            await asyncio.sleep(0)
-        raise
-
-
 @faces(19)
 def cancelled_at_any_turn() -> None:
     """In the start, the wait, the clean-up of stubborn calls, with a limit in time around."""
@@ -189,22 +179,10 @@ def cancelled_at_any_turn() -> None:
         ):
             await drain(stream)
 
-    async def main(serve: Any, turns: int, times: int) -> None:  # noqa: ANN401 - one of them
-        caller = asyncio.create_task(serve())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        for _ in range(times):
-            caller.cancel()
-            await asyncio.sleep(0)
-        await asyncio.wait([caller])
-        assert caller.cancelled()
-        assert len(asyncio.all_tasks()) == 1
-        assert times > 1 or caller.cancelling() == 1
-
     for serve in (serve_list, serve_stream):
-        for turns in range(6):
+        for turn in range(6):
             for times in (1, 5):
-                asyncio.run(main(serve, turns, times))
+                asyncio.run(cancel_at(turn, serve(), times))
 
 
 @faces(19)

@@ -1,10 +1,11 @@
 """What can go wrong around retry_under_deadline: each case runs in a process of its own."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from examples.async_io.retry_under_deadline import retry_under_deadline
-from fault_cases import Falsy, faces, fails
+from fault_cases import Falsy, cancel_at, faces, fails, raises, stubborn
 
 
 @faces(16, 17)
@@ -38,25 +39,23 @@ def attempts_that_fail_oddly() -> None:
 
 @faces(18)
 def limits_that_are_none() -> None:
-    """Refused, and no attempt begins."""
+    """Refused at the call, and no attempt begins."""
     begun = []
 
     async def call() -> None:
         begun.append("call")
 
-    async def main() -> None:
-        for wrong, kind in (
-            ({"timeout_s": 0}, ValueError),
-            ({"timeout_s": -1}, ValueError),
-            ({"timeout_s": "x"}, TypeError),
-            ({"first_wait_s": 0}, ValueError),
-            ({"longest_wait_s": 0}, ValueError),
-            ({"on": asyncio.CancelledError}, TypeError),
-        ):
-            limits: dict[str, Any] = {"timeout_s": 1, "on": OSError, **wrong}
-            await fails(kind, retry_under_deadline(call, **limits))
-
-    asyncio.run(main())
+    cases: list[tuple[dict[str, Any], type[Exception]]] = [
+        ({"timeout_s": 0}, ValueError),
+        ({"timeout_s": -1}, ValueError),
+        ({"timeout_s": "x"}, TypeError),
+        ({"first_wait_s": 0}, ValueError),
+        ({"longest_wait_s": 0}, ValueError),
+        ({"on": asyncio.CancelledError}, TypeError),
+    ]
+    for wrong, kind in cases:
+        limits = {"timeout_s": 1, "on": OSError, **wrong}
+        raises(kind, partial(retry_under_deadline, call, **limits))
     assert begun == []
 
 
@@ -67,30 +66,16 @@ def cancelled_at_any_turn() -> None:
     async def serve() -> None:
         attempts = 0
 
-        async def stubborn() -> None:
+        async def attempt() -> None:
             nonlocal attempts
             attempts += 1
             if attempts < 3:
                 await asyncio.sleep(0)
                 raise OSError
-            try:
-                await asyncio.get_running_loop().create_future()
-            except asyncio.CancelledError:
-                for _ in range(50):
-                    await asyncio.sleep(0)
-                raise
+            await stubborn()
 
         async with asyncio.timeout(50):
-            await retry_under_deadline(stubborn, timeout_s=40, on=OSError, first_wait_s=1e-9)
+            await retry_under_deadline(attempt, timeout_s=40, on=OSError, first_wait_s=1e-9)
 
-    async def main(turns: int) -> None:
-        caller = asyncio.create_task(serve())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        caller.cancel()
-        await asyncio.wait([caller])
-        assert caller.cancelled()
-        assert (caller.cancelling(), len(asyncio.all_tasks())) == (1, 1)
-
-    for turns in range(7):
-        asyncio.run(main(turns))
+    for turn in range(7):
+        asyncio.run(cancel_at(turn, serve()))

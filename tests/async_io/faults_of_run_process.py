@@ -5,12 +5,13 @@ import os
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
 
 from examples.async_io.run_process import run_process
-from fault_cases import faces, fails, raises
+from fault_cases import cancel_at, faces, fails, raises
 
 CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3000)"
 HOSTILE = f"""
@@ -81,19 +82,8 @@ def cancelled_at_any_turn() -> None:
             argv = python("import time; time.sleep(3000)")
             await run_process(argv, timeout_s=None, max_output_bytes=1)
 
-    async def main(turns: int) -> None:
-        caller = asyncio.create_task(call())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        caller.cancel()
-        await asyncio.sleep(0)
-        caller.cancel()
-        await asyncio.wait([caller])
-        assert caller.cancelled()
-        assert len(asyncio.all_tasks()) == 1
-
-    for turns in (0, 1, 2, 3, 5, 8):
-        asyncio.run(main(turns))
+    for turn in (0, 1, 2, 3, 5, 8):
+        asyncio.run(cancel_at(turn, call(), times=2))
 
 
 @faces(9, posix=True)
@@ -110,19 +100,16 @@ def interrupted() -> None:
 
 @faces(18)
 def limits_that_are_none() -> None:
-    """Refused, and nothing has started."""
-
-    async def main() -> None:
-        for wrong, kind in (
-            ({"max_output_bytes": -1}, ValueError),
-            ({"max_output_bytes": 2.5}, TypeError),
-            ({"max_output_bytes": "x"}, TypeError),
-            ({"timeout_s": -1}, ValueError),
-            ({"grace_s": -1}, ValueError),
-            ({"argv": []}, TypeError),
-            ({"argv": "no-such-program"}, TypeError),
-        ):
-            given = {"argv": ["no-such-program"], "timeout_s": 1, "max_output_bytes": 1, **wrong}
-            await fails(kind, run_process(**given))  # type: ignore[arg-type]
-
-    asyncio.run(main())
+    """Refused at the call, and nothing has started."""
+    cases: list[tuple[dict[str, Any], type[Exception]]] = [
+        ({"max_output_bytes": -1}, ValueError),
+        ({"max_output_bytes": 2.5}, TypeError),
+        ({"max_output_bytes": "x"}, TypeError),
+        ({"timeout_s": -1}, ValueError),
+        ({"grace_s": -1}, ValueError),
+        ({"argv": []}, TypeError),
+        ({"argv": "no-such-program"}, TypeError),
+    ]
+    for wrong, kind in cases:
+        given = {"argv": ["no-such-program"], "timeout_s": 1, "max_output_bytes": 1, **wrong}
+        raises(kind, partial(run_process, **given))

@@ -338,9 +338,9 @@ def test_eager_tasks_change_nothing(stagger_s: float) -> None:
 
 
 def test_refuses_no_call() -> None:
-    """Naming the bound and the value."""
+    """At the call, naming the bound and the value."""
     with pytest.raises(ValueError, match="1 or more, got 0"):
-        run_virtually(first_success())
+        _ = first_success()
 
 
 def test_refuses_what_is_no_function() -> None:
@@ -348,7 +348,7 @@ def test_refuses_what_is_no_function() -> None:
     calls = Calls()
     coroutine: Any = asyncio.sleep(0)
     with pytest.raises(TypeError, match="functions without arguments, got <coroutine"):
-        run_virtually(first_success(calls.make(1, 1), coroutine))
+        _ = first_success(calls.make(1, 1), coroutine)
     coroutine.close()
     assert calls.begun == {}
 
@@ -359,7 +359,7 @@ def test_refuses_a_negative_stagger(stagger_s: float) -> None:
     calls = Calls()
     made: Any = calls.make(1, 1)
     with pytest.raises(ValueError, match=f"0 or more, got {stagger_s}"):
-        run_virtually(first_success(made, stagger_s=stagger_s))
+        _ = first_success(made, stagger_s=stagger_s)
     assert calls.begun == {}
 
 

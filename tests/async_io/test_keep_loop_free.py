@@ -405,14 +405,14 @@ def test_an_error_of_the_body_comes_first() -> None:
 # What it refuses
 
 
-@pytest.mark.parametrize("longest_s", [0, -1, math.nan])
+@pytest.mark.parametrize("longest_s", [0, -1, math.nan, math.inf])
 def test_refuses_a_limit_of_nothing(longest_s: float) -> None:
     """At the call, naming the bound and the value; no watch has begun."""
 
     async def main() -> None:
         watch_loop(print, longest_s=longest_s)
 
-    with pytest.raises(ValueError, match=f"above 0, got {longest_s}"):
+    with pytest.raises(ValueError, match=f"above 0, and finite, got {longest_s}"):
         asyncio.run(main())
 
 

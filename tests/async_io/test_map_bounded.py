@@ -2,12 +2,13 @@
 
 import asyncio
 import contextvars
+import gc
 import heapq
 import itertools
 import sys
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -653,6 +654,65 @@ def test_a_clean_up_that_fails_is_told_to_the_one_who_leaves() -> None:
         with pytest.raises(ExceptionGroup) as caught:
             await stream.aclose()
         assert [type(error) for error in caught.value.exceptions] == [OSError]
+
+    run_virtually(main())
+
+
+def test_cancelled_again_a_clean_up_that_fails_is_still_told() -> None:
+    """Its error goes out, and no task keeps one that nobody has looked at."""
+    unseen: list[object] = []
+
+    async def call(_: int) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(10)
+            raise OSError
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: unseen.append(said))
+        mapping = asyncio.create_task(map_bounded(call, range(2), limit=2))
+        for _ in range(2):
+            await asyncio.sleep(1)
+            mapping.cancel()
+        await asyncio.wait([mapping])
+        errors = mapping.exception()
+        assert isinstance(errors, ExceptionGroup)
+        assert [type(error) for error in errors.exceptions] == [OSError, OSError]
+        gc.collect()
+
+    run_virtually(main())
+    assert unseen == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_input_that_keeps_its_cancellation_to_itself_is_left(*, fails: bool) -> None:
+    """It gives one more item, no call begins for that, and it all ends."""
+    begun: list[int] = []
+
+    async def items() -> AsyncIterator[int]:
+        for number in itertools.count():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+            yield number
+
+    async def call(number: int) -> None:
+        begun.append(number)
+        if fails and number == 2:
+            raise OSError
+
+    async def main() -> None:
+        source = items()
+        async with asyncio.timeout(3600):
+            try:
+                async with aclosing(stream_bounded(call, source, limit=5)) as stream:
+                    for _ in range(3):
+                        await anext(stream)
+            except* OSError:
+                assert fails
+        assert begun == [0, 1, 2]
+        assert len(asyncio.all_tasks()) == 1
+        await source.aclose()
 
     run_virtually(main())
 

@@ -366,13 +366,45 @@ def test_no_attempt_begins_after_the_deadline() -> None:
     assert calls.begun == []
 
 
+@pytest.mark.parametrize("limited", [False, True])
+def test_an_attempt_that_makes_another_error_of_a_cancellation_is_the_last(
+    *, limited: bool
+) -> None:
+    """As some clients do. The caller was to end, by hand or by a time limit around it."""
+    attempts = 0
+
+    async def attempt() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            return "went on"
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError as request:
+            raise ConnectionError("lost") from request
+        return "never"
+
+    async def call() -> str:
+        async with asyncio.timeout(5 if limited else None):
+            return await retry_under_deadline(attempt, timeout_s=7200, on=ConnectionError)
+
+    async def main() -> None:
+        caller = asyncio.create_task(call())
+        await asyncio.sleep(10 if limited else 1)
+        caller.cancel()
+        with pytest.raises(ConnectionError, match="lost"):
+            await caller
+
+    run_virtually(main())
+    assert attempts == 1
+
+
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
 def test_refuses_a_time_limit_that_is_none(timeout_s: float) -> None:
     """Naming the bound and the value; no attempt begins."""
     calls = Calls("never")
-    wait: Any = retry_under_deadline(calls, timeout_s=timeout_s, on=OSError)
     with pytest.raises(ValueError, match=f"more than 0, got {timeout_s}"):
-        run_virtually(wait)
+        _ = retry_under_deadline(calls, timeout_s=timeout_s, on=OSError)
     assert calls.begun == []
 
 
@@ -380,11 +412,10 @@ def test_refuses_a_time_limit_that_is_none(timeout_s: float) -> None:
 def test_refuses_waits_that_cannot_grow(first: float, longest_s: float) -> None:
     """Naming the bound and the values."""
     calls = Calls("never")
-    wait: Any = retry_under_deadline(
-        calls, timeout_s=1, on=OSError, first_wait_s=first, longest_wait_s=longest_s
-    )
     with pytest.raises(ValueError, match=f"must hold, got {first} and {longest_s}"):
-        run_virtually(wait)
+        _ = retry_under_deadline(
+            calls, timeout_s=1, on=OSError, first_wait_s=first, longest_wait_s=longest_s
+        )
     assert calls.begun == []
 
 
@@ -396,9 +427,8 @@ def test_refuses_waits_that_cannot_grow(first: float, longest_s: float) -> None:
 def test_refuses_to_try_again_after_what_is_no_exception(on: Any) -> None:  # noqa: ANN401 - so it is
     """At the call, so that a cancellation is never swallowed."""
     calls = Calls("never")
-    wait: Any = retry_under_deadline(calls, timeout_s=1, on=on)
     with pytest.raises(TypeError, match="must be types of Exception"):
-        run_virtually(wait)
+        _ = retry_under_deadline(calls, timeout_s=1, on=on)
     assert calls.begun == []
 
 

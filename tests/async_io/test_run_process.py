@@ -412,6 +412,33 @@ def test_a_cancellation_wins_over_an_error_of_the_start() -> None:
 
 
 @only_posix
+def test_the_cancellation_that_goes_out_is_the_one_that_came_in() -> None:
+    """With its words: anyio knows by them that it asked for it, and ends it there."""
+
+    async def main() -> None:
+        async with open_desk() as desk:
+            came: list[asyncio.CancelledError] = []
+
+            async def call() -> None:
+                argv = desk.visitor("say('here'); stay()")
+                try:
+                    await run_process(argv, timeout_s=None, max_output_bytes=1)
+                except asyncio.CancelledError as request:
+                    came.append(request)
+                    raise
+
+            calling = asyncio.create_task(call())
+            guest = await desk.guests.get()
+            calling.cancel("by the scope")
+            await asyncio.wait([calling])
+            assert calling.cancelled()
+            assert [request.args for request in came] == [("by the scope",)]
+            assert await guest.gone()
+
+    run(main())
+
+
+@only_posix
 def test_a_limit_around_it_ends_the_program_too() -> None:
     """`asyncio.timeout` has its error, and the caller is cancelled no more."""
 
@@ -482,18 +509,19 @@ def test_fans_out_under_a_ceiling_and_a_failure_ends_all() -> None:
     ],
 )
 def test_refuses_limits_too_low(limit: dict[str, Any], message: str, tmp_path: Path) -> None:
-    """Refused naming the bound and the value; nothing has started."""
+    """At the call, naming the bound and the value; nothing has started."""
     witness = tmp_path / "witness"
+    limits: dict[str, Any] = {"timeout_s": None, "max_output_bytes": 1, **limit}
     with pytest.raises(ValueError, match=message):
-        quickly(python(f"open({str(witness)!r}, 'w')"), **limit)
+        _ = run_process(python(f"open({str(witness)!r}, 'w')"), **limits)
     assert not witness.exists()
 
 
 @pytest.mark.parametrize("most", [2.5, "3"])
 def test_refuses_a_bound_that_is_no_whole_number(most: Any) -> None:  # noqa: ANN401 - so it is
-    """Nothing has started."""
+    """At the call."""
     with pytest.raises(TypeError):
-        quickly(["no-such-program"], max_output_bytes=most)
+        _ = run_process(["no-such-program"], timeout_s=None, max_output_bytes=most)
 
 
 @pytest.mark.parametrize("argv", ["ls -l", b"ls", [], ["ls", 3], ["ls", None]])

@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from examples.futures.beyond_one_machine import open_executor
+from fault_cases import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +34,6 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join((str(SOURCES), str(HER
 needs_cluster = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="no Dask here: make environment"
 )
-
-
-def wait_for(path: Path) -> None:
-    """Wait until another process has written a file; fail if it never does."""
-    end = time.monotonic() + PATIENCE_S
-    while not path.exists():
-        assert time.monotonic() < end, path
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -64,9 +56,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
 
     with contextlib.ExitStack() as started:
         start("scheduler", "--port", "0", "--scheduler-file", str(told))
-        wait_for(told)
-        while not told.read_text(encoding="utf-8"):  # it is there before it is written
-            time.sleep(0.01)
+        wait_until(lambda: told.exists() and told.read_text("utf-8"))  # there, and written
         address = json.loads(told.read_text(encoding="utf-8"))["address"]
         for _ in range(2):
             start("worker", address, "--nthreads", "1", "--no-nanny", "--memory-limit", "0")
@@ -177,7 +167,7 @@ def test_a_call_that_runs_is_cancelled_and_goes_on(cluster: str, tmp_path: Path)
     )
 
     assert lines == ["False True True"]
-    wait_for(tmp_path / "ended")
+    wait_until((tmp_path / "ended").exists)
 
 
 @needs_cluster

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from math import isqrt
@@ -24,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.futures.map_interruptible import map_interruptible
+from fault_cases import wait_until
 from faults import run_fault, wait_for_none
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -106,6 +107,11 @@ def assert_interrupted_once(script: Script) -> str:
     return printed
 
 
+def wait_for_the_end_of_pools() -> None:
+    """Wait until no thread of an executor is left."""
+    wait_until(lambda: not any("Executor" in repr(one) for one in threading.enumerate()))
+
+
 def mapping(call: str, items: str, workers: str, module: str = "map_interruptible") -> str:
     """Write a script that maps with two workers."""
     return f"""
@@ -132,8 +138,8 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path, start_method: str, items: str) -
 
 @only_posix
 def test_a_result_that_is_half_sent_holds_nothing_up(tmp_path: Path, start_method: str) -> None:
-    """The pool waits for no second half."""
-    script = Script(tmp_path, mapping("send_half", "range(100)", start_method))
+    """The pool waits for no second half; one item, for no other worker is to be just starting."""
+    script = Script(tmp_path, mapping("send_half", "range(1)", start_method))
     assert script.says()[0] == "hangs"
     script.press()
     assert_interrupted_once(script)
@@ -252,9 +258,7 @@ def test_a_second_ctrl_c_ends_the_waiting_for_threads() -> None:
     assert not released.is_set()
     released.set()
     presser.join(LIMIT_S)
-    assert not wait_for_none(
-        lambda: {one.name for one in threading.enumerate() if "Executor" in one.name}, LIMIT_S
-    )
+    wait_for_the_end_of_pools()
 
 
 def test_closed_by_another_thread_it_waits_for_nothing() -> None:
@@ -274,13 +278,64 @@ def test_closed_by_another_thread_it_waits_for_nothing() -> None:
     assert not closer.is_alive()
     go_on.set()
     del results
-    assert not wait_for_none(
-        lambda: {one.name for one in threading.enumerate() if "Executor" in one.name}, LIMIT_S
-    )
+    wait_for_the_end_of_pools()
+    assert begun in ([0], [0, 1])
+
+
+def test_closed_by_another_thread_it_kills_nothing(tmp_path: Path) -> None:
+    """The call in flight ends as it would, and so does its process."""
+    calls = [tmp_path.exists, (tmp_path / "go on").exists]
+    results = map_interruptible(wait_until, calls, max_workers=1)
+    next(results)
+    [worker] = multiprocessing.active_children()
+    closer = threading.Thread(target=results.close)
+    closer.start()
+    closer.join(LIMIT_S)
+    del results
+    (tmp_path / "go on").touch()
+    wait_for_the_end_of_pools()
+    assert worker.exitcode == 0
+
+
+def test_threads_begin_nothing_more_once_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for its turn is cancelled before what runs is waited for."""
+    begun: list[int] = []
+    cancelled = threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def call(item: int) -> None:
+        begun.append(item)
+        assert item == 0 or cancelled.wait(LIMIT_S)
+
+    def shut_down(self: ThreadPoolExecutor, **options: Any) -> None:  # noqa: ANN401 - handed on
+        shutdown(self, **{**options, "wait": False})
+        cancelled.set()
+        shutdown(self, **options)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
+    results = map_interruptible(call, range(9), max_workers=1, workers="threads", buffersize=4)
+    next(results)
+    results.close()
     assert begun in ([0], [0, 1])
 
 
 # Results
+
+
+def test_any_thread_may_use_it() -> None:
+    """Though only the main thread hears Ctrl-C, and may handle it."""
+    with ThreadPoolExecutor(1) as other:
+        results = map_interruptible(isqrt, [4, 9], max_workers=1)
+        assert other.submit(list, results).result(LIMIT_S) == [2, 3]
+
+
+def test_at_the_end_workers_are_not_killed(start_method: str) -> None:
+    """They end by themselves, with all that Python does at an exit."""
+    results = map_interruptible(isqrt, range(3), max_workers=1, workers=start_method)
+    next(results)
+    [worker] = multiprocessing.active_children()
+    assert list(results) == [1, 1]
+    assert worker.exitcode == 0
 
 
 @given(
@@ -370,6 +425,25 @@ def test_nothing_is_left() -> None:
     """
     methods = [one for one in multiprocessing.get_all_start_methods() if one != "fork"]
     assert run_fault(script.format(methods)).splitlines() == methods
+
+
+@only_posix
+def test_other_children_of_the_fork_server_hear_ctrl_c() -> None:
+    """SIGINT is blocked while workers are started, and not while their server is."""
+    blocked = run_fault(
+        """
+        import signal
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+        from examples.futures.map_interruptible import map_interruptible
+
+        assert list(map_interruptible(abs, [-1], max_workers=1, workers="forkserver")) == [1]
+        with ProcessPoolExecutor(1, get_context("forkserver")) as pool:
+            blocked = pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()
+        print(signal.SIGINT in blocked)
+        """
+    )
+    assert blocked == "False\n"
 
 
 # Refused

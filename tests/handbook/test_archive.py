@@ -38,10 +38,11 @@ def packed(site: Path, body: str = "") -> dict[str, str]:
         ('<a href="#c">', '<a href="#c">'),
         ('<a href="a/b.svg">', '<a href="a/b.svg">'),
         ('<a href="https://a.test/b/">', '<a href="https://a.test/b/">'),
+        (f'<a class="x" href="../{ARCHIVE}">', '<a class="x">'),
     ],
 )
 def test_a_link_to_a_folder_leads_to_its_page(tmp_path: Path, link: str, leads_to: str) -> None:
-    """All others stay as they are, and so does the page on the site."""
+    """And none to the archive; all others stay as they are, and so does the page on the site."""
     assert packed(tmp_path, link)["index.html"].endswith(leads_to)
     assert (tmp_path / "index.html").read_text(encoding="utf-8").endswith(link)
 

@@ -175,7 +175,7 @@ def test_show_prints_every_figure(measured: tuple[Site, Build, dict[str, int]]) 
     assert shown.code == 0, shown.log
     for number in range(3):
         assert f"pairs-{number}" in shown.log
-    for text in ("Two [waits] (2 pairs)", "long / arm", "A [long] wait takes longer."):
+    for text in ("Two [waits] (pairs: 2)", "long / arm", "A [long] wait takes longer."):
         assert shown.log.count(text) == 3, shown.log
     assert shown.log.count("not decided here: 2 of at least 6 pairs measured") == 3
     assert "plain" not in shown.log

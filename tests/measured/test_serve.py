@@ -271,6 +271,34 @@ def test_a_refresh_leaves_the_reader_at_the_text_in_view(
     page.close()
 
 
+def test_what_python_compiles_is_no_edit(site: Site, serve: Callable[..., Server]) -> None:
+    """All is compiled before the first block, not one file after another while MkDocs watches."""
+    site.write("lib/imported.py", "")
+    code = "import os, imported; print(os.path.getmtime(imported.__cached__) < {now})"
+    site.add("imports", code.format(now="os.stat('.').st_ctime"))
+    server = serve(site, *MEASURED)
+    server.wait_for(">True")
+
+
+def test_a_figure_to_come_can_be_linked_to(site: Site, serve: Callable[..., Server]) -> None:
+    """No rebuild warns of a link to what is not measured yet."""
+    seen = site.folder / "seen"
+    waits = (
+        f"import pathlib, time\nwhile not pathlib.Path({str(seen)!r}).exists(): time.sleep(0.01)"
+    )
+    site.add("to-come", f"{waits}\n{QUICK}", timing="on")
+    with (site.folder / "docs" / "index.md").open("a", encoding="utf-8") as file:
+        file.write("\n[The figure](#to-come)\n")
+    site.edit("mkdocs.yml", "watch: [lib]", "watch: [lib]\nvalidation: {anchors: warn}")
+    server = serve(site, *MEASURED)
+    server.wait_for("Not measured yet")
+    assert 'id="to-come"' in server.page()
+    seen.touch()
+    server.wait_for("pairs")
+    server.end()
+    assert "WARNING" not in server.log
+
+
 def test_mkdocs_starts_before_anything_else_is_imported() -> None:
     """What measuring and rendering need would only delay the first page."""
     code = "import measured.__main__, sys; print(*sys.modules)"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples.performance import usable_cpus_broken
+from examples.performance.scaling import measure_ceiling
 from examples.performance.usable_cpus import usable_cpus
 
 SOURCES = Path(__file__).resolve().parents[2] / "src"
@@ -293,6 +295,58 @@ def test_refuses_a_word_that_is_no_number(monkeypatch: pytest.MonkeyPatch, told:
 
     with pytest.raises(ValueError, match=f"must be 1 or more, or default, got {told}"):
         usable_cpus()
+
+
+@pytest.mark.parametrize(
+    ("given", "cores"), [(0, 1), (0.4, 1), (1.7, 2), (5.2, 5), (8, 8), (9.6, 8), (float("inf"), 8)]
+)
+def test_is_at_most_what_the_machine_gives(tree: Tree, given: float, cores: int) -> None:
+    """Asked once, with what is allowed; no more than that, and no less than one."""
+    asked: list[int] = []
+
+    def measure(copies: int) -> float:
+        asked.append(copies)
+        return given
+
+    root = tree("0::/\n", V2, {"sys/fs/cgroup/cpu.max": "800000 100000\n"})
+    assert usable_cpus(measure=measure, root=root) == cores
+    assert asked == [8]
+
+
+def test_does_not_measure_where_there_is_nothing_to_find_out(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One core, or the user's word."""
+
+    def measure(copies: int) -> float:
+        raise AssertionError(copies)
+
+    root = tree("0::/\n", V2, {"sys/fs/cgroup/cpu.max": "50000 100000\n"})
+    assert usable_cpus(measure=measure, root=root) == 1
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "7")
+    assert usable_cpus(measure=measure) == 7
+
+
+@pytest.mark.parametrize("given", [-1, float("nan")])
+def test_refuses_a_measurement_that_is_none(given: float) -> None:
+    """Naming the bound and the value."""
+    with pytest.raises(ValueError, match=f"must tell 0 or more, got {given}"):
+        usable_cpus(measure=lambda _: given)
+
+
+def test_refuses_to_measure_by_a_number() -> None:
+    """At the call."""
+    wrong: Any = 4
+    with pytest.raises(TypeError, match="must be a function of a number of copies, got 4"):
+        usable_cpus(measure=wrong)
+
+
+def test_measures_for_real() -> None:
+    """With the handbook's function, on two copies at most."""
+    work = partial(sum, range(1_000))
+    few = partial(measure_ceiling, work, rounds=1)
+    allowed = usable_cpus()
+    assert 1 <= usable_cpus(measure=lambda _: few(copies=2)) <= allowed
 
 
 def test_refuses_a_root_that_is_no_folder(tmp_path: Path) -> None:

@@ -6,6 +6,10 @@ import multiprocessing
 import pickle
 import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -14,7 +18,7 @@ import work_on_shared_array as work
 
 from examples.processes import share_array as module
 from examples.processes.share_array import SharedArray
-from fault_cases import LIMIT_S, METHODS, faces, raises
+from fault_cases import LIMIT_S, METHODS, faces, raises, wait_until
 
 
 def is_gone(copy: bytes) -> bool:
@@ -47,6 +51,30 @@ def workers_die_while_attached(method: str) -> None:
         with array.view() as numbers:
             assert numbers.tolist() == [1, 1, 1]
     assert is_gone(copy)
+
+
+@faces(8, methods=METHODS, posix=True)
+def owner_killed(method: str) -> None:
+    """A worker still has the memory, and attaches again; at its end it is taken back, in words."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        code = f"from work_on_shared_array import own_until_killed as own; own{method, name}"
+        with (
+            (place / "errors").open("w", encoding="utf-8") as errors,
+            subprocess.Popen(
+                [sys.executable, "-X", "dev", "-c", code], stderr=errors, start_new_session=True
+            ) as owner,
+        ):
+            wait_until((place / "array").exists)
+            copy = (place / "array").read_bytes()
+            owner.kill()
+        wait_until((place / "owner is dead").exists)
+        with pickle.loads(copy).view() as numbers:  # noqa: S301 - made here
+            assert numbers[0] == 2
+        (place / "end").touch()
+        wait_until(lambda: is_gone(copy))
+        wait_until(lambda: "1 leaked shared_memory object" in (place / "errors").read_text("utf-8"))
+        assert "Traceback" not in (place / "errors").read_text("utf-8")
 
 
 @faces(25, methods=METHODS)

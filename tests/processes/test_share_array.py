@@ -144,6 +144,25 @@ def test_leaving_twice_does_no_harm() -> None:
         pass
 
 
+@pytest.mark.skipif(not BLOCKS.is_dir(), reason="only Linux shows the blocks as files")
+def test_a_block_that_somebody_removed_hides_no_error(tmp_path: Path) -> None:
+    """As logind does at a logout: the body's error goes out, the views hold, all is closed."""
+    script = """
+from pathlib import Path
+from examples.processes.share_array import SharedArray
+try:
+    with SharedArray("d", 4) as array, array.view() as numbers:
+        Path("/dev/shm", array.name).unlink()
+        numbers[0] = 1
+        raise LookupError
+except LookupError:
+    mapped = Path("/proc/self/maps").read_text()
+    print("closed", array.name not in mapped)
+"""
+    done = run_script(script, tmp_path)
+    assert (done.stdout, done.returncode) == ("closed True\n", 0)
+
+
 def test_a_copy_never_takes_the_memory_back() -> None:
     """Only the owner does."""
     with SharedArray("d", 1) as array:

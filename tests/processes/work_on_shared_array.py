@@ -2,12 +2,14 @@
 
 import errno
 import os
-from multiprocessing import get_context
+import pickle
+from multiprocessing import get_context, parent_process
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
 from examples.processes.share_array import SharedArray
+from fault_cases import wait_until
 
 
 def double(array: SharedArray, index: int) -> None:
@@ -98,3 +100,27 @@ def add(target: SharedArray, source: SharedArray) -> None:
     """Add the first number of an array to that of another."""
     with target.view() as numbers, source.view() as others:
         numbers[0] += others[0]
+
+
+def own_until_killed(method: str, place: str) -> None:
+    """Own an array while a worker uses it, which does not end first."""
+    with SharedArray("q", 1) as array:
+        worker: Any = get_context(method)
+        worker = worker.Process(target=outlive_owner, args=(array, Path(place)))
+        worker.start()
+        worker.join()
+
+
+def outlive_owner(array: SharedArray, place: Path) -> None:
+    """Hold a view until the owner is dead, use the array anew, and end when told."""
+    owner = parent_process()
+    assert owner is not None
+    with array.view() as numbers:
+        numbers[0] = 1
+        (place / "new").write_bytes(pickle.dumps(array))
+        (place / "new").rename(place / "array")
+        owner.join()
+    with array.view() as numbers:
+        numbers[0] += 1
+    (place / "owner is dead").touch()
+    wait_until((place / "end").exists)

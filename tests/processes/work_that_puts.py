@@ -7,6 +7,8 @@ import sys
 import time
 from typing import Any
 
+from work_in_children import Unloadable
+
 LARGE = 1_000_000  # bytes, more than any pipe holds
 
 
@@ -62,23 +64,6 @@ def put_after(queue: Any, event: Any) -> None:  # noqa: ANN401 - a queue, an eve
     """Put a message when told, or never get to write it."""
     event.wait(60)
     queue.put("after")
-
-
-class Unloadable:
-    """Pickles, and fails with a chosen error where it is loaded."""
-
-    def __init__(self, kind: type[Exception]) -> None:
-        """Choose."""
-        self.kind = kind
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Be a failing call."""
-        return fail_to_load, (self.kind,)
-
-
-def fail_to_load(kind: type[Exception]) -> None:
-    """Fail as asked."""
-    raise kind("cannot be loaded")
 
 
 def put_unloadable(queue: Any, kind: type[Exception]) -> None:  # noqa: ANN401 - a queue

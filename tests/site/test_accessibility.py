@@ -38,8 +38,8 @@ def examine(browser: Browser) -> Iterator[Callable[[str], dict[str, list[str]]]]
     """Give a function that lists what axe finds on a page in light, and its contrasts in dark."""
     script = find("axe-core/axe.min.js")
     if script is None:
-        assert os.environ.get("CI") != "true"
-        pytest.skip("no npm here that installs axe: get Node.js with npm")
+        assert os.environ.get("CI") != "true", "no npm here that installs axe"
+        pytest.skip("no npm here that installs axe: on Debian or Ubuntu, sudo apt install npm")
     # The page's own policy would not let axe in; a colour that changes slowly has no contrast yet.
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
     page = context.new_page()

@@ -25,7 +25,8 @@ def exit_gracefully(*, drain_s: float) -> AbstractAsyncContextManager[asyncio.Ev
 
     It works beside `asyncio.run` and `asyncio.Runner`, whose own handler of SIGINT is put
     back, as all handlers are, when the body ends or is interrupted. A signal that
-    was ignored stays ignored. On Windows only Ctrl-C asks: SIGTERM is not delivered there.
+    was ignored stays ignored. Nested, the innermost alone is asked. On Windows only Ctrl-C
+    asks: SIGTERM is not delivered there.
 
     Args:
         drain_s: Seconds from the first signal until the body is cancelled, 0 or more.

@@ -5,15 +5,17 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 __all__ = ["first_success"]
 
 Result = TypeVar("Result")
 
 
-async def first_success(*calls: Callable[[], Awaitable[Result]], stagger_s: float = 0) -> Result:
+def first_success(
+    *calls: Callable[[], Awaitable[Result]], stagger_s: float = 0
+) -> Coroutine[Any, Any, Result]:
     """Await all `calls` at once; give the first result, cancel and await the others.
 
     Use it where several ways lead to the same: replicas, mirrors, addresses of a
@@ -32,11 +34,12 @@ async def first_success(*calls: Callable[[], Awaitable[Result]], stagger_s: floa
             more. When a call fails, the next begins at once.
 
     Returns:
-        The result of the first call that succeeds. All others have ended.
+        A coroutine, to be awaited once, that gives the result of the first call that
+        succeeds. All others have ended.
 
     Raises:
-        ValueError: If there is no call, or if `stagger_s` is below 0.
-        TypeError: If a call is no function. Coroutines are not taken: one that
+        ValueError: At the call, if there is none, or if `stagger_s` is below 0.
+        TypeError: At the call, if one is no function. Coroutines are not taken: one that
             never begins would have to be closed.
         ExceptionGroup: If no call succeeds: the error of each, in the order given. A
             call that ends as cancelled though the caller is not counts as a failure,
@@ -67,11 +70,14 @@ async def first_success(*calls: Callable[[], Awaitable[Result]], stagger_s: floa
     if not stagger_s >= 0:
         raise ValueError(f"stagger_s must be 0 or more, got {stagger_s}")
 
-    begun: list[asyncio.Task[Result]] = []
-    try:
-        return await race(deque(calls), begun, stagger_s)
-    finally:
-        await end(begun)
+    async def ask() -> Result:
+        begun: list[asyncio.Task[Result]] = []
+        try:
+            return await race(deque(calls), begun, stagger_s)
+        finally:
+            await end(begun)
+
+    return ask()
 
 
 async def race(

@@ -39,7 +39,7 @@ def watch_loop(
             the stack as text, with the line that holds the loop at its end, and the
             seconds that it lasted, at most `longest_s / 2` too few. It must not wait for
             the loop.
-        longest_s: Seconds without a turn for others, above 0. A hold is reported if it
+        longest_s: Seconds without a turn for others, above 0, and finite. A hold is reported if it
             lasts twice as long, and may be if it lasts longer than this.
         while_held: Called as soon as a stack is read, while the loop is still
             held: for holds that never end.
@@ -49,7 +49,7 @@ def watch_loop(
         when the loop is closed.
 
     Raises:
-        ValueError: If `longest_s` is not above 0.
+        ValueError: If `longest_s` is not above 0, or longer than a thread can wait.
         RuntimeError: If no event loop runs in this thread.
 
     Examples:
@@ -62,8 +62,8 @@ def watch_loop(
         [Running blocking code](https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code)
         in the Python documentation.
     """
-    if not longest_s > 0:  # so written, it refuses NaN too
-        raise ValueError(f"longest_s must be above 0, got {longest_s}")
+    if not 0 < longest_s <= threading.TIMEOUT_MAX:  # so written, it refuses NaN too
+        raise ValueError(f"longest_s must be above 0, and finite, got {longest_s}")
     return LoopWatch(longest_s, report, while_held or len)  # len: of no effect
 
 

@@ -52,6 +52,8 @@ def map_bounded(
         ExceptionGroup: What calls, or reading `items`, raised, also while they ended.
             A call that ends as cancelled though the map did not cancel it counts as a
             failure, with a `RuntimeError`.
+        SystemExit, KeyboardInterrupt: If a call raises it. That ends the event loop, as in
+            any task, and who waits for the list may not come to clean up.
         CancelledError: If the caller is cancelled, and no call raised anything else.
 
     Examples:
@@ -77,7 +79,7 @@ def map_bounded(
     return collect()
 
 
-def stream_bounded(  # noqa: C901 - what it promises takes as much
+def stream_bounded(  # noqa: C901, PLR0915 - what it promises takes as much
     call: Call[Item, Result], items: Items[Item], *, limit: int, ordered: bool = True
 ) -> AsyncGenerator[Result, None]:
     """Stream what `call(item)` returns, with at most `limit` items pulled ahead.
@@ -117,6 +119,8 @@ def stream_bounded(  # noqa: C901 - what it promises takes as much
         ExceptionGroup: What calls, or reading `items`, raised, also while they ended.
             A call that ends as cancelled though the stream did not cancel it counts as
             a failure, with a `RuntimeError`.
+        SystemExit, KeyboardInterrupt: If a call raises it. That ends the event loop, as in
+            any task, and who waits for the stream may not come to clean up.
 
     Examples:
         >>> from contextlib import aclosing
@@ -142,9 +146,9 @@ def stream_bounded(  # noqa: C901 - what it promises takes as much
     if index(limit) < 1:
         raise ValueError(f"limit must be 1 or more, got {limit}")
     source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
-    queue: deque[asyncio.Task[Result]] = deque()  # all in order, or those that have ended
-    room = asyncio.Semaphore(limit - 1)
-    changed = asyncio.Event()
+    # The queue has all tasks in order, or those that have ended.
+    queue, requests = deque[asyncio.Task[Result]](), deque[asyncio.CancelledError](maxlen=1)
+    room, changed = asyncio.Semaphore(limit - 1), asyncio.Event()
 
     async def produce() -> None:
         def begin(item: Item) -> None:
@@ -158,6 +162,8 @@ def stream_bounded(  # noqa: C901 - what it promises takes as much
         async with asyncio.TaskGroup() as group:
             if isinstance(source, AsyncIterable):
                 async for item in source:
+                    if (task := asyncio.current_task()) and task.cancelling():
+                        raise asyncio.CancelledError  # the input kept it to itself
                     begin(item)
                     del item  # or it lives while this waits
                     await room.acquire()
@@ -183,20 +189,16 @@ def stream_bounded(  # noqa: C901 - what it promises takes as much
                     yield queue.popleft().result()
         finally:
             producer.cancel()
-            await _wait(producer)
+            while not producer.done():
+                try:
+                    await asyncio.wait([producer])
+                except asyncio.CancelledError as request:
+                    requests.append(request)
             if not producer.cancelled():
                 producer.result()
+            while requests:
+                raise requests.pop()  # an error that this frame held would hold this frame
         if queue or producer.cancelled():
             raise ExceptionGroup("a call failed", [RuntimeError("cancelled, but not by its map")])
 
     return consume()
-
-
-async def _wait(task: asyncio.Task[None]) -> None:
-    """Wait until the task is done, even if cancelled meanwhile."""
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            await _wait(task)
-            raise

@@ -6,10 +6,10 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["retry_under_deadline", "time_left_s"]
 
@@ -19,7 +19,7 @@ DEADLINE: ContextVar[float] = ContextVar("DEADLINE", default=inf)  # in the loop
 NOTES = 10
 
 
-async def retry_under_deadline(  # noqa: PLR0913 - what to retry, how long, how often
+def retry_under_deadline(  # noqa: PLR0913 - what to retry, how long, how often
     call: Callable[[], Awaitable[Result]],
     *,
     timeout_s: float,
@@ -27,7 +27,7 @@ async def retry_under_deadline(  # noqa: PLR0913 - what to retry, how long, how 
     first_wait_s: float = 0.1,
     longest_wait_s: float = 10,
     jitter: Callable[[float, float], float] = random.uniform,
-) -> Result:
+) -> Coroutine[Any, Any, Result]:
     """Await `call()` until it succeeds, with growing waits in between, for `timeout_s` at most.
 
     Use it for what fails for a while: a connection refused, a service restarting.
@@ -48,11 +48,12 @@ async def retry_under_deadline(  # noqa: PLR0913 - what to retry, how long, how 
             do not come back together.
 
     Returns:
-        The result of the first attempt that succeeds.
+        A coroutine, to be awaited once, that gives the result of the first attempt that
+        succeeds.
 
     Raises:
-        ValueError: If a time is out of its bounds. No attempt begins.
-        TypeError: If `on` holds something else than types of `Exception`, as
+        ValueError: At the call, if a time is out of its bounds.
+        TypeError: At the call, if `on` holds something else than types of `Exception`, as
             `CancelledError` is.
         TimeoutError: If the deadline passes during an attempt or a wait, or had passed
             before. An attempt in flight is cancelled and has ended.
@@ -60,7 +61,8 @@ async def retry_under_deadline(  # noqa: PLR0913 - what to retry, how long, how 
             deadline, at once; or what is not in `on`. Whatever is raised has notes on
             the attempts that failed.
         CancelledError: If the caller is cancelled, or an attempt ends as cancelled. It is
-            never tried again.
+            never tried again. An attempt that makes another error of it is the last as
+            well, and that error goes out.
 
     Examples:
         >>> replies = iter([ConnectionError(), ConnectionError(), "done"])
@@ -86,12 +88,24 @@ async def retry_under_deadline(  # noqa: PLR0913 - what to retry, how long, how 
         raise ValueError(f"0 < first_wait_s <= longest_wait_s must hold, got {waits}")
     for kind in on if isinstance(on, tuple) else (on,):
         check_error_type(kind)
+    return attempt(call, timeout_s, on, (first_wait_s, longest_wait_s), jitter)
+
+
+async def attempt(
+    call: Callable[[], Awaitable[Result]],
+    timeout_s: float,
+    on: type[Exception] | tuple[type[Exception], ...],
+    waits_s: tuple[float, float],
+    jitter: Callable[[float, float], float],
+) -> Result:
+    """Await `call()` until it succeeds, with arguments that are known to be good."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     deadline = min(begun + timeout_s, DEADLINE.get())
     if deadline <= begun:
         raise TimeoutError("the deadline had passed before the first attempt")
-    attempts, notes, bound_s = 0, deque[str](maxlen=NOTES), first_wait_s
+    attempts, notes, bound_s = 0, deque[str](maxlen=NOTES), waits_s[0]
+    requests = count_cancellations()
     token = DEADLINE.set(deadline)
     try:
         async with asyncio.timeout_at(deadline):
@@ -103,10 +117,10 @@ async def retry_under_deadline(  # noqa: PLR0913 - what to retry, how long, how 
                     wait_s = jitter(0, bound_s)
                     at = loop.time()
                     notes.append(f"attempt {attempts} failed after {at - begun:.3f} s: {error!r}")
-                    if at + wait_s >= deadline:
+                    if at + wait_s >= deadline or count_cancellations() > requests:
                         raise
                 await asyncio.sleep(wait_s)
-                bound_s = min(2 * bound_s, longest_wait_s)
+                bound_s = min(2 * bound_s, waits_s[1])
     except Exception as error:
         for note in notes:
             error.add_note(note)
@@ -119,6 +133,12 @@ def check_error_type(kind: object) -> None:
     """Refuse what is no type of `Exception`: what cancels or exits is never tried again."""
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         raise TypeError(f"on must be types of Exception, got {kind!r}")
+
+
+def count_cancellations() -> int:
+    """Count how often this task was asked to cancel, in case `call` makes another error of it."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def time_left_s() -> float:

@@ -37,7 +37,8 @@ class LoopThread:
 
     Cleanup: when the `with` statement ends, all tasks of the loop are cancelled and
     awaited, then asynchronous generators and the default executor are closed, and the
-    thread has ended. A task that ignores its cancellation is waited for. The thread is no
+    thread has ended. A task that ignores its cancellation is waited for; for the threads
+    of the executor, Python 3.13 and newer wait five minutes at most. The thread is no
     daemon: if the `with` statement is never left, the interpreter does not end.
 
     Args:

@@ -7,8 +7,7 @@ import asyncio
 import operator
 import os
 import signal
-import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from subprocess import DEVNULL, CompletedProcess, TimeoutExpired
@@ -28,14 +27,14 @@ class FinishedProcess(CompletedProcess[bytes]):
     dropped_bytes = 0
 
 
-async def run_process(
+def run_process(  # noqa: C901 - what it promises takes as much
     argv: Sequence[str],
     *,
     timeout_s: float | None,
     max_output_bytes: int,
     grace_s: float = 5.0,
     **popen: Any,  # noqa: ANN401 - as subprocess.Popen has them
-) -> FinishedProcess:
+) -> Coroutine[Any, Any, FinishedProcess]:
     """Run a program, keep the first bytes of its output, and leave nothing of it running.
 
     Use it in an asyncio program, for programs that end: `git`, `ffmpeg`, a
@@ -59,14 +58,15 @@ async def run_process(
         popen: What else `subprocess.Popen` takes: `cwd`, `env`, `umask`.
 
     Returns:
-        `returncode`, `stdout`, `stderr` as bytes, and `dropped_bytes`, also if the
-        program failed: `check_returncode()` makes an error of that.
+        A coroutine, to be awaited once, that gives `returncode`, `stdout`, `stderr` as
+        bytes, and `dropped_bytes`, also if the program failed: `check_returncode()`
+        makes an error of that.
 
     Raises:
-        TypeError: If `argv` is not a list of strings, or `max_output_bytes` no
-            whole number. Nothing has started.
-        ValueError: If a limit is below 0, or an argument has a null character.
-            Nothing has started.
+        TypeError: At the call, if `argv` is no list, or empty, or `max_output_bytes` no
+            whole number. When awaited, if something in `argv` is no string.
+        ValueError: At the call, if a limit is below 0. When awaited, if an argument has a
+            null character.
         OSError: If it cannot be started; a note names `argv`.
         TimeoutExpired: When time is up and its group has been ended: SIGTERM, the
             grace, SIGKILL. `output` and `stderr` have what was kept.
@@ -90,33 +90,38 @@ async def run_process(
     for name, limit in limits.items():
         if not limit >= 0:  # so written, it refuses NaN too
             raise ValueError(f"{name} must be 0 or more, got {limit}")
-    program = _Program(operator.index(max_output_bytes))
-    popen = {**popen, "stdin": DEVNULL, "start_new_session": True}
-    start = partial(asyncio.get_running_loop().subprocess_exec, lambda: program, *argv, **popen)
-    running = asyncio.create_task(program.run(start, timeout_s, grace_s))
-    while not running.done():
-        try:
-            await asyncio.wait([running])
-        except asyncio.CancelledError:
-            program.wanted.cancel()
-    failure = None if running.cancelled() else running.exception()  # so that it is looked at
-    if program.wanted.cancelled():
-        raise asyncio.CancelledError
-    if isinstance(failure, OSError):
-        failure.add_note(f"in command {list(argv)}")  # Windows does not say which
-    returncode, late = running.result()
-    kept = bytes(program.kept[1]), bytes(program.kept[2])
-    if late:
-        raise TimeoutExpired(argv, timeout_s or 0, *kept)
-    done = FinishedProcess(argv, returncode, *kept)
-    done.dropped_bytes = program.read_bytes - sum(map(len, kept))
-    return done
+    most_bytes = operator.index(max_output_bytes)
+
+    async def run() -> FinishedProcess:
+        program = _Program(most_bytes)
+        start = partial(asyncio.get_running_loop().subprocess_exec, lambda: program, *argv, **popen)
+        running = asyncio.create_task(program.run(start, timeout_s, grace_s))
+        while not running.done():
+            try:
+                await asyncio.wait([running])
+            except asyncio.CancelledError as request:
+                if not program.wanted.done():
+                    program.wanted.set_result(request)
+        failure = None if running.cancelled() else running.exception()  # so that it is looked at
+        if program.wanted.done():
+            raise program.wanted.result()  # the same one: anyio wants its own back
+        if isinstance(failure, OSError):
+            failure.add_note(f"in command {list(argv)}")  # Windows does not say which
+        returncode, late = running.result()
+        kept = bytes(program.kept[1]), bytes(program.kept[2])
+        if late:
+            raise TimeoutExpired(argv, timeout_s or 0, *kept)
+        done = FinishedProcess(argv, returncode, *kept)
+        done.dropped_bytes = program.read_bytes - sum(map(len, kept))
+        return done
+
+    return run()
 
 
 class _Program(asyncio.SubprocessProtocol):
     def __init__(self, most_bytes: int) -> None:
         self.kept, self.most_bytes, self.read_bytes = [bytearray() for _ in range(3)], most_bytes, 0
-        self.ended, self.wanted = asyncio.Future[None](), asyncio.Future[None]()
+        self.ended, self.wanted = asyncio.Future[Any](), asyncio.Future[Any]()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         self.kept[fd] += data[: self.most_bytes - len(self.kept[fd])]
@@ -126,11 +131,10 @@ class _Program(asyncio.SubprocessProtocol):
         self.ended.set_result(None)
 
     async def run(self, start: Any, timeout_s: float | None, grace_s: float) -> tuple[int, bool]:  # noqa: ANN401
-        child, _ = await start()
+        child, _ = await start(stdin=DEVNULL, start_new_session=True)
         either = [self.ended, self.wanted]
         try:
-            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            late = not any(event.done() for event in either)
+            timely, _ = await asyncio.wait(either, timeout=timeout_s, return_when="FIRST_COMPLETED")
             _signal_group(child, "SIGTERM")
             await asyncio.wait([self.ended], timeout=grace_s)
         finally:
@@ -140,12 +144,10 @@ class _Program(asyncio.SubprocessProtocol):
                 await asyncio.sleep(0)
             child.close()
             await asyncio.sleep(0)  # so that the pipes are closed
-        return child.get_returncode(), late
+        return child.get_returncode(), not timely
 
 
 def _signal_group(child: asyncio.SubprocessTransport, name: str) -> None:
     with suppress(ProcessLookupError, PermissionError):  # the latter from macOS, for the dead
-        if sys.platform == "win32":
-            child.kill()
-        else:
-            os.killpg(child.get_pid(), signal.Signals[name])
+        kill_group: Any = getattr(os, "killpg", None)  # Windows has none
+        kill_group(child.get_pid(), getattr(signal, name)) if kill_group else child.kill()

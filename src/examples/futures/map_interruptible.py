@@ -5,13 +5,13 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from threading import current_thread, get_ident, main_thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["map_interruptible"]
 
@@ -60,7 +60,7 @@ def map_interruptible(
             `max_workers` if not given.
 
     Returns:
-        A generator of the results. Nothing runs before the first is asked for.
+        A generator of the results. No call begins before the first is asked for.
 
     Raises:
         ValueError: If a number is too low or the platform lacks the start method.
@@ -97,23 +97,25 @@ def _results(
 ) -> Generator[Result, None, None]:
     reader, pending = 0, deque[Future[Result]]()
     try:
-        while reader := get_ident():  # who asks for the next result
-            for item in islice(todo, ahead - len(pending)):
-                with _ctrl_c_held_back():  # half a start would be a worker that nobody knows
-                    pending.append(executor.submit(call, item))
-            if not pending:
-                break
-            while not _ctrl_c_held_back()(wait)([pending[0]], 0.1).done:
-                pass  # interrupted at once, it could leave the future locked for the pool
-            if (error := pending[0].exception()) is not None:  # it may be falsy
-                raise error
-            yield pending.popleft().result()
+        try:
+            while reader := get_ident():  # who asks for the next result
+                for item in islice(todo, ahead - len(pending)):
+                    with _ctrl_c_held_back():  # half a start would be a worker that nobody knows
+                        pending.append(executor.submit(call, item))
+                if not pending:
+                    break
+                while not _ctrl_c_held_back()(wait)([pending[0]], 0.1).done:
+                    pass  # interrupted at once, it could leave the future locked for the pool
+                if (error := pending[0].exception()) is not None:  # it may be falsy
+                    raise error
+                yield pending.popleft().result()
+        finally:
+            _kill(vars(executor), pending, reader)
     finally:
         if reader != get_ident():  # the garbage collector may run in a worker, or hold its locks
             any(future.cancel() and False for future in pending)
         else:
-            if pending and isinstance(executor, ProcessPoolExecutor):
-                _kill(executor)
+            _kill(vars(executor), pending, reader)  # a second Ctrl-C may have come before it did
             executor.shutdown(cancel_futures=True)
 
 
@@ -132,18 +134,16 @@ def _ctrl_c_held_back() -> Generator[None, None, None]:
 
 
 def _take_no_notice() -> None:
-    signal.signal(
-        signal.SIGINT, lambda _number, _frame: None
-    )  # not ignored: programs that it starts would too
+    # Not ignored: programs that it starts would ignore it too.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
     if MASK:
         MASK(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
-def _kill(executor: Executor) -> None:
-    inside = vars(executor)  # named so on 3.11 to 3.15
-    with _ctrl_c_held_back(), inside["_shutdown_lock"]:  # no worker is started meanwhile
-        inside["_max_workers"] = 0  # nor later
-        for process in inside["_processes"].values():
-            process.kill()
-        # For half a result the pool waits as long as anybody could send the other half.
-        inside["_result_queue"]._writer.close()  # noqa: SLF001
+def _kill(inside: dict[str, Any], pending: Collection[object], reader: int) -> None:
+    if pending and reader == get_ident() and "_processes" in inside:  # so on 3.11 to 3.15
+        with _ctrl_c_held_back(), inside["_shutdown_lock"]:  # no worker is started meanwhile
+            for process in inside["_processes"].values():
+                process.kill()
+            # For half a result the pool waits as long as anybody could send the other half.
+            inside["_result_queue"]._writer.close()  # noqa: SLF001

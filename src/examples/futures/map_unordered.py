@@ -46,7 +46,7 @@ def map_unordered(
             that takes the pairs, and must not wait for their outcomes.
         executor: Runs the calls; it stays open. Leave its `with` block last.
         window: Ceiling on items pulled and not handed over, 1 or more. Take at least
-            twice the number of workers, or some are idle.
+            twice the number of workers, or some may be idle.
 
     Returns:
         A generator of pairs: the item, and a future that is done. Its `result()`

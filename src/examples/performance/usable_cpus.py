@@ -9,40 +9,48 @@ Copy this file whole: standard library only, Python 3.11 or newer.
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 __all__ = ["usable_cpus"]
 
 
-def usable_cpus(*, root: str | os.PathLike[str] = "/") -> int:
+def usable_cpus(
+    *, measure: Callable[[int], float] | None = None, root: str | os.PathLike[str] = "/"
+) -> int:
     """Tell how many cores' worth of computing this process may use.
 
     Use it for the number of workers that compute, and for libraries that start a
     thread for each core. Do not use it for calls that wait: they need no core. It
-    tells what is allowed; what the machine gives has to be measured, as the
-    handbook's `measure_ceiling` does.
+    tells what is allowed, and with `measure` what the machine gives of that.
 
     An explicit `-X cpu_count=n` or `PYTHON_CPU_COUNT=n` is the answer. Else it is the
     lowest of: the cores that the calling thread is bound to (affinity), where the system
     tells, else those of the machine; and on Linux the CPU quota of this process's control
     group and of each group around it, version 1 and 2, rounded up, so that no part of it
     lies idle. Shares and weights, such as a request of Kubernetes, are no limit and do
-    not count. Limits outside of what a container shows cannot be seen.
+    not count. Limits outside of what a container shows cannot be seen, and have to be
+    measured.
 
     All is read anew at each call. Nothing is kept, and no file stays open. What cannot
     be read or understood limits nothing.
 
     Args:
+        measure: Tells how many cores' worth so many copies of your work are given at
+            once, 0 or more: the handbook's `measure_ceiling`, say. It is called once, with
+            what is allowed, if that is more than 1 and was not explicit. The answer is
+            then at most what it told, to the nearest whole number.
         root: Folder that stands for `/` when files of Linux are read: for tests.
 
     Returns:
         A whole number, 1 or more.
 
     Raises:
-        ValueError: If `root` is not a folder, or if `-X cpu_count` or `PYTHON_CPU_COUNT`
-            is neither `default` nor a whole number of 1 or more. From Python 3.13 on
-            the interpreter itself refuses such a number when it starts.
+        TypeError: If `measure` cannot be called.
+        ValueError: If `root` is not a folder, if `measure` tells less than 0, or if
+            `-X cpu_count` or `PYTHON_CPU_COUNT` is neither `default` nor a whole number of
+            1 or more. From Python 3.13 on the interpreter itself refuses such a number
+            when it starts.
 
     Examples:
         >>> 1 <= usable_cpus()
@@ -55,6 +63,8 @@ def usable_cpus(*, root: str | os.PathLike[str] = "/") -> int:
         which Python heeds by itself from 3.13 on, in `os.process_cpu_count`. No version
         heeds a quota.
     """
+    if measure is not None and not callable(measure):
+        raise TypeError(f"measure must be a function of a number of copies, got {measure!r}")
     top = Path(root)
     if not top.is_dir():
         raise ValueError(f"root must be a folder, got {os.fspath(root)!r}")
@@ -70,7 +80,13 @@ def usable_cpus(*, root: str | os.PathLike[str] = "/") -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return max(1, min([cores, *_quotas(top)]))
+    allowed = max(1, min([cores, *_quotas(top)]))
+    if measure is None or allowed == 1:
+        return allowed
+    given = measure(allowed)
+    if not given >= 0:  # so written, it refuses NaN too
+        raise ValueError(f"measure must tell 0 or more, got {given}")
+    return max(1, round(min(allowed, given)))
 
 
 def _quotas(top: Path) -> Iterator[int]:

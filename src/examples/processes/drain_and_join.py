@@ -50,15 +50,16 @@ def drain_and_join(
         queue: A `multiprocessing.Queue` or `JoinableQueue`, which nobody else reads. It
             is of no more use afterwards.
         timeout_s: Seconds from this call in which all processes must have ended, above
-            0; the time that you take for messages counts. `None` sets no limit.
-        grace_s: Seconds that a process has to end after it was asked to, above 0. Then
-            it is killed.
+            0, and at most 2,000,000, which is 23 days; the time that you take for
+            messages counts. `None` sets no limit.
+        grace_s: Seconds that a process has to end after it was asked to, in the same
+            bounds. Then it is killed.
 
     Returns:
         An iterator. Nothing happens before the first `next`.
 
     Raises:
-        ValueError: If a process has not been started, or a number is too low.
+        ValueError: If a process has not been started, or a number is out of its bounds.
         TypeError: If `queue` is another kind of queue.
         ChildProcessError: If a process ends with an exit code other than 0, or amid a
             message.
@@ -80,8 +81,8 @@ def drain_and_join(
         in the Python documentation.
     """
     for name, seconds in (("timeout_s", timeout_s), ("grace_s", grace_s)):
-        if seconds is not None and not seconds > 0:  # so written, it refuses NaN too
-            raise ValueError(f"{name} must be above 0, got {seconds}")
+        if seconds is not None and not 0 < seconds <= 2_000_000:  # noqa: PLR2004 - poll(2) takes little more
+            raise ValueError(f"{name} must be above 0, and at most 2000000, got {seconds}")
     if not isinstance(queue, Queue):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"queue must be a multiprocessing.Queue, got {queue!r}")
     todo = list(processes)

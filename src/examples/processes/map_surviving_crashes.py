@@ -41,7 +41,8 @@ def map_surviving_crashes(  # noqa: C901, PLR0913 - what it promises takes as mu
     and, one second later, SIGKILL; on Windows the worker is killed. Cleanup: when an
     item is done, its worker has ended, and on POSIX all that it started; what left the
     group, as a daemon does, is not reached. If this process dies, so do the groups of
-    its workers; on Windows each goes on to the end of its call.
+    its workers; on Windows each goes on to the end of its call. Not seen is a worker that
+    is frozen amid an answer too large for a pipe: it is waited for, whatever the limit.
 
     Args:
         call: Work on one item: a function of a module, not a lambda. The script that
@@ -67,6 +68,7 @@ def map_surviving_crashes(  # noqa: C901, PLR0913 - what it promises takes as mu
         TypeError: If `max_workers` or `retries` is not a whole number. Python also
             raises it, `AttributeError` or `pickle.PicklingError`, if `call` or an item
             cannot be pickled. No process was started.
+        OSError: If a process or a pipe cannot be made. The workers have been ended.
         KeyboardInterrupt: If it comes, when the workers have been ended as at a time
             limit. Ctrl-C reaches no worker but one that is just starting: that may
             print a traceback of its own.

@@ -40,7 +40,8 @@ class SharedArray:
     or of the process does. End the workers before that. A worker takes nothing along,
     however it ends. If the owner is killed, the resource tracker of `multiprocessing`
     takes the memory back when the workers have ended, and says so; on Windows their
-    end alone does.
+    end alone does. If somebody else removes the block, who has a view keeps it, and the
+    tracker says so at the end.
 
     Args:
         typecode: Type of the numbers, as in the module `array`: `"d"` for double,
@@ -129,7 +130,8 @@ def _reserve(file: Path, wanted: int) -> None:
 
 def _take_back(memory: SharedMemory, owner: int) -> None:
     if os.getpid() == owner:  # a forked process has a copy of all of this
-        memory.unlink()
+        with suppress(FileNotFoundError):  # somebody was first, as logind is at a logout
+            memory.unlink()
     memory.close()
 
 

@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -87,7 +88,7 @@ def sources(case: fault_cases.Case) -> str:
         path for path in own.parent.glob("*.py") if not re.match("test_|faults_of_", path.name)
     ]
     modules = [ROOT / "src" / "examples" / f"{topic}.py" for topic in case.topics]
-    files = [TESTS / "faults.py", own, *sorted(helpers), *modules]
+    files = [TESTS / "faults.py", TESTS / "fault_cases.py", own, *sorted(helpers), *modules]
     return " ".join([case.name, *(digest(path.read_bytes()) for path in files)])
 
 
@@ -136,6 +137,7 @@ def run(todo: Sequence[Job], ends_at: float) -> None:
         progress_of(len(todo)) as progress,
         KNOWN.open("a", encoding="utf-8") as known,
     ):
+        known.write("\n")  # the line before may be half written
         try:
             for future in as_completed([pool.submit(repeat, job, ends_at) for job in todo]):
                 if (result := future.result()) is None:
@@ -156,11 +158,15 @@ def run(todo: Sequence[Job], ends_at: float) -> None:
 
 
 def load() -> dict[str, dict[str, Any]]:
-    """Read what is known, by key."""
+    """Read what is known, by key; a line that a killed run left half written is dropped."""
     if not KNOWN.exists():
         return {}
-    lines = KNOWN.read_text(encoding="utf-8").splitlines()
-    return {result["key"]: result for result in map(json.loads, lines)}
+    known = {}
+    for line in KNOWN.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError):
+            result = json.loads(line)
+            known[result["key"]] = result
+    return known
 
 
 def tables(found: Mapping[Job, dict[str, Any]]) -> list[dict[str, object]]:

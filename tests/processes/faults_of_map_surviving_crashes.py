@@ -151,19 +151,21 @@ def argument_that_fails_to_load(method: str) -> None:
 
 @faces(6, methods=METHODS)
 def answer_that_cannot_travel(method: str) -> None:
-    """A result, one that cannot be loaded here, an error that cannot be made again."""
+    """A result, two that cannot be loaded here, an error that cannot be made again."""
     orders = [
         ("return a lock", None),
         ("return unloadable", None),
+        ("return exiting", None),
         ("raise oddly", None),
         ("return", 1),
     ]
-    lock, unloadable, odd, fine = map_surviving_crashes(
+    lock, unloadable, exiting, odd, fine = map_surviving_crashes(
         work.do, orders, max_workers=2, start_method=method
     )
     for outcome, text in (
         (lock, "cannot pickle"),
-        (unloadable, "cannot be loaded"),
+        (unloadable, "LookupError('cannot be loaded')"),
+        (exiting, "SystemExit('cannot be loaded')"),
         (odd, "odd 3"),
     ):
         assert isinstance(outcome, Exception)

@@ -70,7 +70,8 @@ ENDS = {
     "signal": (("signal", signal.SIGTERM), "SIGTERM"),
     "lock": (("return a lock", None), "cannot pickle"),
     "odd": (("raise oddly", None), "odd 3"),
-    "unloadable": (("return unloadable", None), "cannot be loaded"),
+    "unloadable": (("return unloadable", None), "LookupError('cannot be loaded')"),
+    "exiting": (("return exiting", None), "SystemExit('cannot be loaded')"),
 }
 
 

@@ -118,7 +118,7 @@ def speak_and(act: str) -> Iterator[object]:
 class Unloadable:
     """Pickles, and fails with a chosen error where it is loaded."""
 
-    def __init__(self, kind: type[Exception]) -> None:
+    def __init__(self, kind: type[BaseException]) -> None:
         """Choose."""
         self.kind = kind
 
@@ -127,7 +127,7 @@ class Unloadable:
         return fail_to_load, (self.kind,)
 
 
-def fail_to_load(kind: type[Exception]) -> None:
+def fail_to_load(kind: type[BaseException]) -> None:
     """Fail as asked."""
     raise kind("cannot be loaded")
 

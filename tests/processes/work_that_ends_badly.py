@@ -45,6 +45,8 @@ def do(order: tuple[str, Any]) -> object:  # noqa: C901, PLR0912 - a list of way
         return threading.Lock()
     if what == "return unloadable":
         return Unloadable(LookupError)
+    if what == "return exiting":
+        return Unloadable(SystemExit)
     if what == "return a function":
         return lambda: value
     if what == "raise oddly":

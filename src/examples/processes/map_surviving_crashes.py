@@ -107,7 +107,7 @@ def map_surviving_crashes(  # noqa: C901, PLR0913 - what it promises takes as mu
                         pipe.send_bytes(message)  # the worker has started
                     yield pipe
                 done[number] = TimeoutError(f"item {number}: no result in {time_limit_s} s")
-            except Exception as error:  # noqa: BLE001 - it died, or its answer cannot be loaded
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it died, or cannot be loaded
                 process.join(1)
                 end = SIGNALS.get(process.exitcode, f"exit code {process.exitcode}")
                 done[number] = ChildProcessError(f"item {number}: worker ended: {end}; {error!r}")

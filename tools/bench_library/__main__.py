@@ -150,18 +150,19 @@ def take(bench: Bench, series: tuple[Series, ...], number: int, progress: Report
 
 
 def take_all(bench: Bench, tasks: list[dict[str, Any]], rounds: int, counts: int) -> None:
-    """Measure what is not known yet, in turn: a round of everything, and another one."""
+    """Measure what is not known yet, in turn: a round of all, and another one; memory last."""
     every = [pair for task in tasks for pair in pairs(task)]
-    by_itself = [one for task in tasks for one in alone(task)]
-    every += [(one,) for one in sorted(by_itself, key=lambda one: one.measure == "memory")]
-    wanted = {series: times(series[0], rounds, counts) for series in every}
-    known = {series: len(bench.known(series)) for series in every}
-    missing = sum(max(0, wanted[series] - known[series]) for series in every)
-    with progress_of(missing) as progress:
-        for number in range(rounds):
-            for series in every:
-                if known[series] <= number < wanted[series]:
-                    take(bench, series, number, progress)
+    every += [(one,) for task in tasks for one in alone(task)]
+    turns = [
+        (number, series)
+        for number in range(rounds)
+        for series in every
+        if len(bench.known(series)) <= number < times(series[0], rounds, counts)
+    ]
+    turns.sort(key=lambda turn: turn[1][0].measure == "memory")
+    with progress_of(len(turns)) as progress:
+        for number, series in turns:
+            take(bench, series, number, progress)
 
 
 def times(series: Series, rounds: int, counts: int) -> int:

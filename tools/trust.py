@@ -7,6 +7,7 @@ stopped, and goes on from there.
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -222,6 +223,7 @@ def main() -> None:
     parser.add_argument("--beside", type=int, default=0, help="so many computing processes")
     parser.add_argument("--name", help="name of the record; trust, or trust_busy beside others")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that burners end
     name = asked.name or ("trust_busy" if asked.beside else "trust")
     with burning(asked.beside):
         rounds = measure(Store(ROOT / ".measured" / name), asked.repeats * asked.pairs)

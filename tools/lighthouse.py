@@ -31,8 +31,15 @@ class AuditError(Exception):
     """Lighthouse is not there, or gave no report."""
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves the files of a folder compressed, as hosts do."""
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves the files of a folder without a word."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Compressed(Quiet):
+    """Serves them compressed, as hosts do."""
 
     def do_GET(self) -> None:
         """Send a file, or the index of its folder."""
@@ -49,14 +56,11 @@ class Handler(SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
 
 @contextmanager
-def serve(site: Path) -> Iterator[str]:
+def serve(site: Path, handler: type[Quiet] = Compressed) -> Iterator[str]:
     """Serve a folder on this machine alone; give its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(site)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

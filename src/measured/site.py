@@ -146,8 +146,10 @@ class Site:
             HTML.
         """
         block, interpreter = task.block, task.interpreter
+        # Ids are unique on the page.
+        named = replace(block, name=f"{block.name}-on-{place}") if place else block
         if not runs:
-            return pages.waiting_notice(block)
+            return pages.waiting_notice(named)
         failures, notice = self.schedule.failures(task), ""
         if trouble := trouble_of(runs, failures, block.fails):
             errors = pages.last_lines(failures[-1].errors)
@@ -161,8 +163,6 @@ class Site:
             return notice + show(runs[-1].output)
         from measured import figures  # noqa: PLC0415 - most blocks draw none
 
-        # The ids of its figures are unique on the page.
-        named = replace(block, name=f"{block.name}-on-{place}") if place else block
         try:
             shown = figures.result_of(named, runs, self.setting(interpreter, runs), show)
             self.check_claims(task, runs)

@@ -5,6 +5,7 @@ Either stays up whatever blocks do, and shows what was edited.
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
     from tests.measured.conftest import Site
@@ -297,6 +299,19 @@ def test_a_figure_to_come_can_be_linked_to(site: Site, serve: Callable[..., Serv
     server.wait_for("pairs")
     server.end()
     assert "WARNING" not in server.log
+
+
+def test_what_is_to_come_has_an_id_for_each_python(
+    site: Site, pretend_python: Callable[..., Path]
+) -> None:
+    """A build that another process measures for: ids are unique on the page."""
+    other = pretend_python(site.folder / "other", "CPython 3.99.0")
+    site.add("everywhere", "print(1)", pythons="all")
+    found = site.build(MEASURED_DEFERRED="1", MEASURED_PYTHONS=str(other))
+    ids = re.findall(r'class="measured-waiting" id="([^"]+)"', found.section("everywhere"))
+    assert len(ids) > 1, found.log
+    assert len(set(ids)) == len(ids)
+    assert ids[0] == "everywhere"
 
 
 def test_mkdocs_starts_before_anything_else_is_imported() -> None:

@@ -3,13 +3,11 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import lighthouse
 import pytest
 
 if TYPE_CHECKING:
@@ -60,23 +58,11 @@ def site(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def home(site: Path) -> Iterator[str]:
     """Serve the built site on this machine alone."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with lighthouse.serve(site, lighthouse.Quiet) as home:
+        yield home
 
 
 @pytest.fixture
